@@ -1,0 +1,246 @@
+package topic
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/linnet-im/linnet/node/record"
+)
+
+func testKey(n byte) ed25519.PrivateKey {
+	seed := make([]byte, ed25519.SeedSize)
+	seed[0] = n
+	return ed25519.NewKeyFromSeed(seed)
+}
+
+func genesis(t testing.TB, kind Kind, grants ...Grant) *record.Record {
+	t.Helper()
+	r, err := Genesis{Nonce: make([]byte, NonceSize), Kind: kind, Name: "Allotments", Grants: grants}.Sign(testKey(0), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// chain signs one writer's ops.
+type chain struct {
+	t     testing.TB
+	topic record.TopicID
+	key   ed25519.PrivateKey
+	seq   uint64
+	prev  record.ID
+	time  int64
+}
+
+func newChain(t testing.TB, topic record.TopicID, n byte) *chain {
+	return &chain{t: t, topic: topic, key: testKey(n), time: 1000}
+}
+
+func (c *chain) me() record.Writer { return record.WriterOf(c.key) }
+
+func (c *chain) say(kind record.Kind, v any) *record.Record {
+	c.t.Helper()
+	body, err := record.EncodeBody(v)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.seq++
+	c.time++
+	r, err := record.Sign(record.Header{Topic: c.topic, Seq: c.seq, Prev: c.prev, Time: c.time, Kind: kind}, body, c.key)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.prev = r.ID()
+	return r
+}
+
+func state(t testing.TB, g *record.Record, ops ...*record.Record) *State {
+	t.Helper()
+	s, err := NewState(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range ops {
+		if err := s.Apply(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func TestRights(t *testing.T) {
+	owner := newChain(t, record.TopicID{}, 1)
+	g := genesis(t, Broadcast, Grant{Key: owner.me(), Role: Owner})
+	id := g.TopicID()
+	owner = newChain(t, id, 1)
+	admin, writer, stranger := newChain(t, id, 2), newChain(t, id, 3), newChain(t, id, 4)
+	makeAdmin := owner.say(record.KindGrant, Grant{Key: admin.me(), Role: Admin})
+	makeWriter := admin.say(record.KindGrant, Grant{Key: writer.me(), Role: Writer, Expiry: 2000})
+
+	s := state(t, g, makeWriter)
+	if s.Role(writer.me(), 1, 1500) != Reader {
+		t.Error("a grant by somebody who is nobody yet counts")
+	}
+	s = state(t, g, makeWriter, makeAdmin)
+	for who, want := range map[*chain]Role{owner: Owner, admin: Admin, writer: Writer, stranger: Reader} {
+		if got := s.Role(who.me(), 1, 1500); got != want {
+			t.Errorf("role of %s is %s, want %s", who.me(), got, want)
+		}
+	}
+	if s.Role(writer.me(), 1, 2000) != Writer || s.Role(writer.me(), 1, 2001) != Reader {
+		t.Error("the grant does not end after its expiry")
+	}
+	if err := s.Check(writer.say(record.KindPost, Intro{"x"})); err != nil {
+		t.Errorf("a writer's post: %v", err)
+	}
+	if err := s.Check(writer.say(record.KindSettings, Settings{Name: "x"})); !errors.Is(err, ErrRight) {
+		t.Errorf("a writer's settings: %v", err)
+	}
+	if err := s.Check(stranger.say(record.KindPost, Intro{"x"})); !errors.Is(err, ErrRight) {
+		t.Errorf("a stranger's post in a broadcast topic: %v", err)
+	}
+
+	// An admin rules over writers only.
+	s = state(t, g, makeAdmin, makeWriter, admin.say(record.KindGrant, Grant{Key: stranger.me(), Role: Admin}),
+		admin.say(record.KindRevoke, Revoke{Key: owner.me(), LastSeq: 0}))
+	if s.Role(stranger.me(), 1, 1500) != Reader || s.Role(owner.me(), 9, 1500) != Owner {
+		t.Error("an admin ruled over its equals or betters")
+	}
+
+	// A revoked admin's later ops do not count, the earlier ones do.
+	late := admin.say(record.KindGrant, Grant{Key: stranger.me(), Role: Writer})
+	s = state(t, g, late, makeWriter, makeAdmin, owner.say(record.KindRevoke, Revoke{Key: admin.me(), LastSeq: makeWriter.Seq}))
+	if s.Role(writer.me(), 1, 1500) != Writer || s.Role(stranger.me(), 1, 1500) != Reader || s.Role(admin.me(), late.Seq, 1500) != Reader {
+		t.Error("revocation at a number")
+	}
+}
+
+func TestOpen(t *testing.T) {
+	owner := testKey(1)
+	g := genesis(t, Open, Grant{Key: record.WriterOf(owner), Role: Owner})
+	o, guest := newChain(t, g.TopicID(), 1), newChain(t, g.TopicID(), 2)
+	s := state(t, g, guest.say(record.KindIntro, Intro{"Anna"}), guest.say(record.KindIntro, Intro{"Anna B."}))
+	if s.Role(guest.me(), 3, 1) != Writer || s.NameOf(guest.me()) != "Anna B." {
+		t.Errorf("a guest of an open topic is %s %q", s.Role(guest.me(), 3, 1), s.NameOf(guest.me()))
+	}
+	if err := s.Apply(o.say(record.KindRevoke, Revoke{Key: guest.me(), LastSeq: 2})); err != nil {
+		t.Fatal(err)
+	}
+	if s.Role(guest.me(), 2, 1) != Writer || s.Role(guest.me(), 3, 1) != Reader {
+		t.Error("a ban in an open topic")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	g := genesis(t, Open, Grant{Key: record.WriterOf(testKey(1)), Role: Owner})
+	o, guest := newChain(t, g.TopicID(), 1), newChain(t, g.TopicID(), 2)
+	first, second := o.say(record.KindSettings, Settings{Name: "One"}), o.say(record.KindSettings, Settings{Name: "Two", Description: "d"})
+	guest.time = 9999
+	s := state(t, g, second, first, guest.say(record.KindSettings, Settings{Name: "Mine"}))
+	if s.Name() != "Two" || s.Description() != "d" {
+		t.Errorf("name %q, description %q", s.Name(), s.Description())
+	}
+}
+
+// TestOrder plays random sets of ops in random orders: the state must be the same.
+func TestOrder(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for round := range 200 {
+		g := genesis(t, Kind(1+rng.IntN(2)), Grant{Key: record.WriterOf(testKey(1)), Role: Owner}, Grant{Key: record.WriterOf(testKey(2)), Role: Admin})
+		var chains []*chain
+		for n := range byte(7) {
+			chains = append(chains, newChain(t, g.TopicID(), n))
+			if n == 0 { // the root continues behind its genesis
+				chains[0].seq, chains[0].prev = 1, g.ID()
+			}
+		}
+		var ops []*record.Record
+		for range 5 + rng.IntN(25) {
+			c, about := chains[rng.IntN(len(chains))], chains[rng.IntN(len(chains))].me()
+			switch rng.IntN(4) {
+			case 0:
+				ops = append(ops, c.say(record.KindGrant, Grant{Key: about, Role: Role(1 + rng.IntN(3)), Expiry: int64(rng.IntN(3)) * 1010}))
+			case 1:
+				ops = append(ops, c.say(record.KindRevoke, Revoke{Key: about, LastSeq: uint64(rng.IntN(6))}))
+			case 2:
+				ops = append(ops, c.say(record.KindSettings, Settings{Name: fmt.Sprint("name ", rng.IntN(9))}))
+			case 3:
+				ops = append(ops, c.say(record.KindIntro, Intro{Name: fmt.Sprint("who ", rng.IntN(9))}))
+			}
+		}
+		want := state(t, g, ops...)
+		for range 4 {
+			rng.Shuffle(len(ops), func(i, j int) { ops[i], ops[j] = ops[j], ops[i] })
+			got := state(t, g, append(ops, ops[rng.IntN(len(ops))])...) // one arrives twice
+			if !maps.Equal(got.rights, want.rights) || got.current != want.current || !maps.Equal(got.names, want.names) {
+				t.Fatalf("seed %d round %d: the order of %d ops changed the state\n%v\n%v", seed, round, len(ops), got.rights, want.rights)
+			}
+		}
+	}
+}
+
+func TestBadOps(t *testing.T) {
+	c := newChain(t, record.TopicID{1}, 1)
+	for name, r := range map[string]*record.Record{
+		"intro without name":    c.say(record.KindIntro, Intro{}),
+		"intro with bidi":       c.say(record.KindIntro, Intro{"a\u202eb"}),
+		"intro with newline":    c.say(record.KindIntro, Intro{"a\nb"}),
+		"intro with space":      c.say(record.KindIntro, Intro{" a"}),
+		"grant of nothing":      c.say(record.KindGrant, Grant{}),
+		"grant of root":         c.say(record.KindGrant, Grant{Role: root}),
+		"grant, negative":       c.say(record.KindGrant, Grant{Role: Writer, Expiry: -1}),
+		"settings without name": c.say(record.KindSettings, Settings{}),
+		"not a map":             c.say(record.KindGrant, 7),
+	} {
+		if err := CheckOp(r); !errors.Is(err, ErrOp) && !errors.Is(err, ErrText) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	bare, err := c.say(record.KindIntro, Intro{"x"}).WithoutBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckOp(bare); !errors.Is(err, ErrOp) {
+		t.Errorf("op without body: %v", err)
+	}
+	if err := CheckOp(c.say(record.Kind(14), 7)); err != nil {
+		t.Errorf("an op of a later version: %v", err)
+	}
+}
+
+func FuzzOps(f *testing.F) {
+	for _, v := range []any{Intro{"Anna"}, Grant{Role: Writer}, Revoke{LastSeq: 3}, Settings{Name: "x", Description: "y"},
+		Genesis{Nonce: make([]byte, NonceSize), Kind: Open, Name: "x"}} {
+		b, err := record.EncodeBody(v)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if len(body) > record.MaxBody {
+			return
+		}
+		for _, kind := range []record.Kind{record.KindIntro, record.KindGrant, record.KindRevoke, record.KindSettings} {
+			r, err := record.Sign(record.Header{Topic: record.TopicID{1}, Seq: 1, Kind: kind}, body, testKey(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = CheckOp(r)
+		}
+		r, err := record.Sign(record.Header{Seq: 1, Kind: record.KindGenesis}, body, testKey(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := NewState(r); err == nil && (s.Name() == "" || s.ID() != r.TopicID()) {
+			t.Errorf("a genesis made %q", s.Name())
+		}
+	})
+}
