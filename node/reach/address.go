@@ -1,0 +1,145 @@
+package reach
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+)
+
+// maxAddrs bounds the addresses that are taken from, or told to, others of one peer.
+const maxAddrs = 12
+
+// Contact is where a peer may be reached, in binary: what a link carries.
+type Contact struct {
+	ID    []byte   // peer id
+	Addrs [][]byte // multiaddrs without the peer id
+}
+
+// ParseAddress reads a multiaddr that ends in /p2p/ and a peer id.
+func ParseAddress(s string) (Contact, error) {
+	info, err := peer.AddrInfoFromString(s)
+	if err != nil {
+		return Contact{}, fmt.Errorf("%w: %.200q: %v; an example is /ip4/192.0.2.1/tcp/4040/p2p/12D3KooW…", ErrAddress, s, err)
+	}
+	return contactOf(*info), nil
+}
+
+func contactOf(info peer.AddrInfo) Contact {
+	c := Contact{ID: []byte(info.ID)}
+	for _, a := range info.Addrs[:min(len(info.Addrs), maxAddrs)] {
+		c.Addrs = append(c.Addrs, a.Bytes())
+	}
+	return c
+}
+
+// info checks a contact from anybody. Addresses that are none are left out.
+func (c Contact) info() (peer.AddrInfo, error) {
+	id, err := peer.IDFromBytes(c.ID)
+	if err != nil {
+		return peer.AddrInfo{}, fmt.Errorf("%w: peer id: %v", ErrAddress, err)
+	}
+	info := peer.AddrInfo{ID: id}
+	for _, b := range c.Addrs[:min(len(c.Addrs), maxAddrs)] {
+		if a, err := ma.NewMultiaddrBytes(b); err == nil && dialable(a) {
+			info.Addrs = append(info.Addrs, a)
+		}
+	}
+	return info, nil
+}
+
+// dialable keeps to plain IP addresses: a name in a link would make this
+// computer ask a name server that somebody else chose.
+func dialable(a ma.Multiaddr) bool {
+	ip, err := manet.ToIP(a)
+	if err != nil || ip.IsUnspecified() || ip.IsMulticast() {
+		return false
+	}
+	_, circuit := a.ValueForProtocol(ma.P_CIRCUIT)
+	return circuit != nil
+}
+
+// ours returns the addresses to tell others: no loopback, unless that is all.
+func (h *Host) ours() []ma.Multiaddr {
+	all := h.host.Addrs()
+	out := slices.DeleteFunc(slices.Clone(all), manet.IsIPLoopback)
+	if len(out) == 0 {
+		out = slices.Clone(all)
+	}
+	if h.lanOnly {
+		if near := slices.DeleteFunc(slices.Clone(out), func(a ma.Multiaddr) bool { return !isNear(a) }); len(near) > 0 {
+			out = near
+		}
+	}
+	return out
+}
+
+// Addresses returns the multiaddrs, with peer id, at which h can be reached.
+func (h *Host) Addresses() []string {
+	var out []string
+	for _, a := range h.ours() {
+		out = append(out, a.String()+"/p2p/"+h.ID())
+	}
+	return out
+}
+
+// Self returns h's own contact, for links.
+func (h *Host) Self() Contact {
+	return contactOf(peer.AddrInfo{ID: h.host.ID(), Addrs: h.ours()})
+}
+
+// Contact returns where a peer that is or was connected may be reached.
+func (h *Host) Contact(id string) (Contact, bool) {
+	p, err := peer.Decode(id)
+	if err != nil {
+		return Contact{}, false
+	}
+	var addrs []ma.Multiaddr
+	for _, c := range h.host.Network().ConnsToPeer(p) {
+		if a := c.RemoteMultiaddr(); c.Stat().Direction == network.DirOutbound && !slices.ContainsFunc(addrs, a.Equal) {
+			addrs = append(addrs, a)
+		}
+	}
+	for _, a := range h.host.Peerstore().Addrs(p) {
+		if !manet.IsIPLoopback(a) && !slices.ContainsFunc(addrs, a.Equal) {
+			addrs = append(addrs, a)
+		}
+	}
+	if len(addrs) == 0 {
+		addrs = h.host.Peerstore().Addrs(p)
+	}
+	c := contactOf(peer.AddrInfo{ID: p, Addrs: addrs})
+	return c, len(c.Addrs) > 0
+}
+
+func isNear(a ma.Multiaddr) bool { return manet.IsPrivateAddr(a) || manet.IsIP6LinkLocal(a) }
+
+// rankDials is libp2p's order, except on the local network: there TCP goes
+// first, because it costs a fraction of QUIC's processor time and nothing there
+// slows its handshake (see linnet-lab).
+func rankDials(addrs []ma.Multiaddr) []network.AddrDelay {
+	var near, far []ma.Multiaddr
+	for _, a := range addrs {
+		if isNear(a) {
+			near = append(near, a)
+		} else {
+			far = append(far, a)
+		}
+	}
+	ranked := swarm.DefaultDialRanker(far)
+	for _, a := range near {
+		var delay time.Duration
+		if _, err := a.ValueForProtocol(ma.P_TCP); err != nil {
+			delay = nearQUICDelay
+		}
+		ranked = append(ranked, network.AddrDelay{Addr: a, Delay: delay})
+	}
+	return ranked
+}
+
+const nearQUICDelay = 50 * time.Millisecond

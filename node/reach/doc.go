@@ -1,0 +1,12 @@
+// Package reach gets this node to others: the libp2p host, where it listens,
+// whom it keeps connected to, and the local network (DESIGN.md §9).
+//
+// It refuses to know topics, records and people; to it another node is a peer
+// id and some addresses. Its main type is [Host]. The libp2p host inside is for
+// the rooms that speak over streams; the root of node never sees it.
+//
+//	h, err := reach.Open(ctx, reach.Config{Key: seed})
+//	h.Keep(contact)       // dial it, and dial it again whenever it is gone
+//	h.Addresses()         // what to tell others
+//	defer h.Close()
+package reach
