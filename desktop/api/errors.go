@@ -1,0 +1,51 @@
+package api
+
+// Code names an error for programs. Texts may change, codes do not.
+type Code string
+
+// All codes. The table in desktop/server maps them to errors and to HTTP
+// status, the one in cmd/linnet to exit codes.
+const (
+	CodeBadRequest    Code = "bad_request"          // 400: not JSON, unknown shape
+	CodeInvalid       Code = "invalid"              // 422: a field breaks a rule; Params names it
+	CodeUnauthorized  Code = "unauthorized"         // 401: no token, a wrong one, or one that has died
+	CodeForbiddenSite Code = "forbidden_site"       // 403: the request comes from another web site
+	CodeMayNotPost    Code = "may_not_post"         // 403
+	CodeMayNotChange  Code = "may_not_change"       // 403
+	CodeNotFound      Code = "not_found"            // 404
+	CodeMethod        Code = "method_not_allowed"   // 405
+	CodeConflict      Code = "idempotency_conflict" // 409: the key was used for another request
+	CodeTooLarge      Code = "too_large"            // 413
+	CodeMediaType     Code = "media_type"           // 415: not application/json
+	CodeWrongHost     Code = "wrong_host"           // 421
+	CodeBadLink       Code = "bad_link"             // 422
+	CodeBadAddress    Code = "bad_address"          // 422
+	CodeBadCursor     Code = "bad_cursor"           // 422
+	CodeTooMany       Code = "too_many_requests"    // 429
+	CodeUnreachable   Code = "unreachable"          // 502: nobody answered at that address
+	CodeNotReady      Code = "not_ready"            // 409: the topic's first record has not arrived yet
+	CodeNotBuilt      Code = "not_in_this_version"  // 501
+	CodeDiskFull      Code = "disk_full"            // 507
+	CodeStopping      Code = "stopping"             // 503
+	CodeInternal      Code = "internal"             // 500
+)
+
+// Problem is the body of every error answer, media type
+// application/problem+json (RFC 9457). Title says what happened, Detail why and
+// what to do next.
+type Problem struct {
+	Type   string            `json:"type"`
+	Title  string            `json:"title"`
+	Status int               `json:"status"`
+	Detail string            `json:"detail,omitempty"`
+	Code   Code              `json:"code"`
+	Params map[string]string `json:"params,omitempty"`
+}
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Title + ": " + p.Detail
+}

@@ -1,0 +1,46 @@
+package api
+
+// Prefix is the path under which the whole contract lives.
+const Prefix = "/api/v1"
+
+// Paths below Prefix. {id} is a topic id, {message} a message id.
+const (
+	PathHealth     = "/health"
+	PathOpenAPI    = "/openapi.json"
+	PathSession    = "/session"       // POST, DELETE
+	PathCodes      = "/session/codes" // POST
+	PathNode       = "/node"
+	PathMe         = "/me"    // GET, PATCH
+	PathPeers      = "/peers" // GET, POST
+	PathTopics     = "/topics"
+	PathTopic      = "/topics/{id}"
+	PathMessages   = "/topics/{id}/messages"
+	PathMessage    = "/topics/{id}/messages/{message}"
+	PathRead       = "/topics/{id}/read"
+	PathDraft      = "/topics/{id}/draft"
+	PathPreview    = "/links/preview"
+	PathAccept     = "/links/accept"
+	PathEvents     = "/events"
+	PathSearch     = "/search"
+	PathBlobs      = "/blobs"
+	PathBlob       = "/blobs/{id}"
+	PathContacts   = "/contacts"
+	PathVerify     = "/contacts/{id}/verify"
+	HeaderIdem     = "Idempotency-Key"
+	HeaderEventID  = "Last-Event-ID"
+	DiscoveryFile  = "api.json" // in the data folder, mode 0600, holds a Discovery
+	MaxLimit       = 200        // largest page of messages
+	DefaultLimit   = 50
+	MaxBodyBytes   = 1 << 20   // largest JSON request body
+	MaxTextBytes   = 60 * 1024 // largest text of one message, UTF-8
+	MaxNameBytes   = 128       // largest name of a person or topic, UTF-8
+	MaxAboutBytes  = 2048      // largest topic description, UTF-8
+	MaxLinkBytes   = 8192      // longest link that is looked at
+	EventKeepAlive = 15        // seconds between comments on a quiet event stream
+)
+
+// Discovery is the content of the file DiscoveryFile while a node runs.
+type Discovery struct {
+	URL   string `json:"url" doc:"Base URL, http://127.0.0.1:PORT"`
+	Token string `json:"token" doc:"Bearer token; dies with the process"`
+}

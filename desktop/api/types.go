@@ -1,0 +1,246 @@
+package api
+
+// Topic kinds.
+const (
+	KindBroadcast = "broadcast" // few write, anyone with the link reads
+	KindOpen      = "open"      // anyone with the link reads and writes
+)
+
+// Roles that this node can have in a topic.
+const (
+	RoleOwner  = "owner"
+	RoleAdmin  = "admin"
+	RoleWriter = "writer"
+	RoleReader = "reader"
+)
+
+// Message states. Own posts go from queued to handed; posts of others are received.
+const (
+	StateQueued   = "queued"   // on this disk, nobody else has it yet
+	StateHanded   = "handed"   // at least one other node says that it has stored it
+	StateReceived = "received" // written by somebody else, stored here
+)
+
+// Completeness states of a topic.
+const (
+	CompleteUnknown = "unknown" // no gap is known, but nobody vouches that this is all
+	CompleteMissing = "missing" // at least Missing records are known to exist and are not here
+	CompleteWaiting = "waiting" // nothing arrived yet: the topic's first record is still being asked for
+	CompleteForked  = "forked"  // a sender signed two different records with one number
+)
+
+// Reachability states of a node.
+const (
+	ReachConnected = "connected" // at least one other Linnet node is connected
+	ReachSearching = "searching" // nobody is connected; known addresses are being tried
+	ReachAlone     = "alone"     // nobody is known whom one could try
+)
+
+// Node is the state of the node itself.
+type Node struct {
+	Version      string       `json:"version"`
+	PeerID       string       `json:"peer_id" doc:"libp2p peer id of this installation"`
+	Addresses    []string     `json:"addresses" doc:"Multiaddrs, with /p2p/, at which this node listens"`
+	Peers        int          `json:"peers" doc:"Linnet nodes connected right now"`
+	Reachability Reachability `json:"reachability"`
+	Name         string       `json:"name" doc:"Name of the person; empty before the first start is finished"`
+	Started      string       `json:"started" format:"date-time"`
+	Disk         Disk         `json:"disk"`
+}
+
+// Reachability says in a word and in a sentence who can be reached.
+type Reachability struct {
+	State   string `json:"state" enum:"connected,searching,alone"`
+	Summary string `json:"summary" doc:"One plain English sentence for a person"`
+	Nearby  int    `json:"nearby" doc:"How many of the connected nodes are on the local network"`
+	LANOnly bool   `json:"lan_only"`
+}
+
+// Disk says how the data folder stands.
+type Disk struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes" doc:"Size of the store on disk"`
+	Free  int64  `json:"free" doc:"Bytes free on that disk, -1 when unknown"`
+}
+
+// Me is the person.
+type Me struct {
+	Name    string `json:"name"`
+	Account string `json:"account" doc:"Public key of the account, hex"`
+	Device  string `json:"device" doc:"Public key of this device, hex"`
+}
+
+// MePatch changes the person's name.
+type MePatch struct {
+	Name string `json:"name" minLength:"1" maxLength:"128"`
+}
+
+// Peer is one connected node.
+type Peer struct {
+	PeerID  string `json:"peer_id"`
+	Address string `json:"address"`
+	Nearby  bool   `json:"nearby"`
+	Topics  int    `json:"topics" doc:"Topics of ours that it follows too"`
+}
+
+// PeerList is the answer to GET PathPeers.
+type PeerList struct {
+	Items []Peer `json:"items"`
+}
+
+// PeerAdd asks to connect to a multiaddr now.
+type PeerAdd struct {
+	Address string `json:"address" maxLength:"1024" doc:"Multiaddr ending in /p2p/PEERID" example:"/ip4/192.0.2.1/udp/4040/quic-v1/p2p/12D3KooW…"`
+}
+
+// TopicDraft makes a topic.
+type TopicDraft struct {
+	Kind        string `json:"kind" enum:"broadcast,open"`
+	Name        string `json:"name" minLength:"1" maxLength:"128"`
+	Description string `json:"description,omitempty" maxLength:"2048"`
+}
+
+// TopicPatch changes a topic; absent fields stay. Needs the role owner or admin.
+type TopicPatch struct {
+	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"128"`
+	Description *string `json:"description,omitempty" maxLength:"2048"`
+}
+
+// Topic is one conversation as this node sees it.
+type Topic struct {
+	ID           string       `json:"id"`
+	Kind         string       `json:"kind" enum:"broadcast,open"`
+	Name         string       `json:"name"`
+	Description  string       `json:"description"`
+	Link         string       `json:"link" doc:"What to send a person so that they can follow; carries an address of this node"`
+	Role         string       `json:"role" enum:"owner,admin,writer,reader"`
+	CanPost      bool         `json:"can_post"`
+	Unread       int          `json:"unread" doc:"Posts of others after the read mark; counted up to 1000"`
+	ReadUpTo     string       `json:"read_up_to" doc:"Id of the newest message that was read, empty if none"`
+	Followers    int          `json:"followers" doc:"Nodes connected right now that follow this topic"`
+	Completeness Completeness `json:"completeness"`
+	Last         *Message     `json:"last,omitempty" doc:"Newest message"`
+	Draft        string       `json:"draft"`
+	Created      string       `json:"created" format:"date-time"`
+	Joined       string       `json:"joined" format:"date-time"`
+}
+
+// Completeness says how much of a topic is here.
+type Completeness struct {
+	State   string `json:"state" enum:"unknown,missing,waiting,forked"`
+	Have    uint64 `json:"have" doc:"Records of this topic stored here"`
+	Missing uint64 `json:"missing" doc:"Records known to exist and not here; there may be more"`
+	Summary string `json:"summary" doc:"One plain English sentence for a person"`
+}
+
+// TopicList is the answer to GET PathTopics. Head is the event id to resume
+// from: everything in Items is as of Head.
+type TopicList struct {
+	Items []Topic `json:"items"`
+	Head  string  `json:"head"`
+}
+
+// Author is who wrote a message.
+type Author struct {
+	ID   string `json:"id" doc:"The writer's public key in this topic"`
+	Name string `json:"name" doc:"What the writer calls itself; claimed, may be empty"`
+	Me   bool   `json:"me"`
+}
+
+// Entity marks a span of a text. Offset and Length count UTF-16 code units.
+type Entity struct {
+	Type   string `json:"type" enum:"link"`
+	Offset int    `json:"offset"`
+	Length int    `json:"length"`
+	URL    string `json:"url,omitempty" doc:"Where a link leads; http, https or mailto only"`
+}
+
+// Message is one post.
+type Message struct {
+	ID       string   `json:"id"`
+	Topic    string   `json:"topic"`
+	Seq      uint64   `json:"seq" doc:"Number in its writer's chain"`
+	Time     string   `json:"time" format:"date-time" doc:"As the writer claims it"`
+	TimeMS   int64    `json:"time_ms" doc:"The same in milliseconds since 1970"`
+	Author   Author   `json:"author"`
+	Text     string   `json:"text"`
+	Entities []Entity `json:"entities"`
+	ReplyTo  string   `json:"reply_to,omitempty"`
+	State    string   `json:"state" enum:"queued,handed,received"`
+	HandedTo int      `json:"handed_to,omitempty" doc:"How many nodes said so since the program started; there may be more"`
+	Bodiless bool     `json:"bodiless,omitempty" doc:"The text is not kept here any more"`
+}
+
+// MessageDraft is a post to be written. Attachments are refused in this version.
+type MessageDraft struct {
+	Text        string   `json:"text" minLength:"1"`
+	ReplyTo     string   `json:"reply_to,omitempty"`
+	Attachments []string `json:"attachments,omitempty"`
+}
+
+// MessagePage is a page of messages, oldest first. Prev goes back in as
+// `before`, Next as `after`; nil where there is no more.
+type MessagePage struct {
+	Items []Message `json:"items"`
+	Prev  *string   `json:"prev"`
+	Next  *string   `json:"next"`
+}
+
+// ReadMark sets how far this person has read.
+type ReadMark struct {
+	UpTo string `json:"up_to" doc:"Message id"`
+}
+
+// Draft is a text not sent yet.
+type Draft struct {
+	Text string `json:"text"`
+}
+
+// LinkBody carries a link.
+type LinkBody struct {
+	Link string `json:"link" minLength:"1" maxLength:"8192"`
+}
+
+// LinkPreview is what a link leads to, before anything is joined.
+type LinkPreview struct {
+	Topic       string `json:"topic"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Verified    bool   `json:"verified" doc:"False: name and kind are only what the link claims, nobody who has the topic could be reached yet"`
+	Joined      bool   `json:"joined" doc:"This node follows it already"`
+	Peers       int    `json:"peers" doc:"Addresses of people in the link"`
+}
+
+// SearchPage is the answer to GET PathSearch, newest first.
+type SearchPage struct {
+	Items []Message `json:"items"`
+	Whole bool      `json:"whole" doc:"False: the search stopped at its limit before it had looked at everything"`
+}
+
+// Session is what a one-time code is exchanged for.
+type Session struct {
+	Token string `json:"token"`
+}
+
+// SessionCode asks for a session.
+type SessionCode struct {
+	Code string `json:"code" minLength:"1" maxLength:"64"`
+}
+
+// NewCode is a fresh one-time code. It works once, for Seconds.
+type NewCode struct {
+	Code    string `json:"code"`
+	URL     string `json:"url" doc:"Opens the page with the code in its fragment"`
+	Seconds int    `json:"seconds"`
+}
+
+// Health answers without a token: that this is a Linnet node, and no more.
+type Health struct {
+	Program string `json:"program"`
+}
+
+// PeerAdded is the answer to POST PathPeers.
+type PeerAdded struct {
+	PeerID string `json:"peer_id"`
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/linnet-im/linnet/desktop/api"
+)
+
+func (s *Server) nodeRoutes(a huma.API) {
+	huma.Register(a, operation(http.MethodGet, api.PathNode, "get-node", "The node and whom it reaches", http.StatusOK),
+		func(context.Context, *struct{}) (*body[api.Node], error) { return answer(s.apiNode()), nil })
+	huma.Register(a, operation(http.MethodGet, api.PathMe, "get-me", "The person", http.StatusOK),
+		func(context.Context, *struct{}) (*body[api.Me], error) { return answer(s.apiMe()), nil })
+	huma.Register(a, operation(http.MethodPatch, api.PathMe, "change-me", "Change the person's name", http.StatusOK), s.changeMe)
+	huma.Register(a, operation(http.MethodGet, api.PathPeers, "list-peers", "Nodes connected right now", http.StatusOK), s.listPeers)
+	huma.Register(a, operation(http.MethodPost, api.PathPeers, "add-peer", "Connect to an address now", http.StatusOK), s.addPeer)
+}
+
+func (s *Server) apiNode() api.Node {
+	st := s.node.Status()
+	addresses := st.Addresses
+	if addresses == nil {
+		addresses = []string{}
+	}
+	return api.Node{
+		Version: s.cfg.Version, PeerID: st.PeerID, Addresses: addresses, Peers: st.Peers,
+		Reachability: apiReachability(st), Name: s.node.Me().Name, Started: stamp(st.Started),
+		Disk: api.Disk{Path: s.node.Dir(), Bytes: s.node.DiskBytes(), Free: s.node.DiskFree()},
+	}
+}
+
+func (s *Server) apiMe() api.Me {
+	me := s.node.Me()
+	return api.Me{Name: me.Name, Account: hex.EncodeToString(me.Account[:]), Device: hex.EncodeToString(me.Device[:])}
+}
+
+func (s *Server) changeMe(ctx context.Context, in *struct{ Body api.MePatch }) (*body[api.Me], error) {
+	if err := s.node.SetName(ctx, in.Body.Name); err != nil {
+		return nil, s.fail(err)
+	}
+	return answer(s.apiMe()), nil
+}
+
+func (s *Server) listPeers(context.Context, *struct{}) (*body[api.PeerList], error) {
+	list := api.PeerList{Items: []api.Peer{}}
+	for _, p := range s.node.Peers() {
+		list.Items = append(list.Items, api.Peer{PeerID: p.ID, Address: p.Address, Nearby: p.Nearby, Topics: p.Topics})
+	}
+	return answer(list), nil
+}
+
+func (s *Server) addPeer(ctx context.Context, in *struct{ Body api.PeerAdd }) (*body[api.PeerAdded], error) {
+	peer, err := s.node.Connect(ctx, in.Body.Address)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return answer(api.PeerAdded{PeerID: peer}), nil
+}

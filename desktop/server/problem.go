@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/node"
+)
+
+// problem is an api.Problem as huma writes it.
+type problem struct{ api.Problem }
+
+// GetStatus implements huma.StatusError.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+// statuses gives each code its HTTP status.
+var statuses = map[api.Code]int{
+	api.CodeBadRequest:    http.StatusBadRequest,
+	api.CodeInvalid:       http.StatusUnprocessableEntity,
+	api.CodeUnauthorized:  http.StatusUnauthorized,
+	api.CodeForbiddenSite: http.StatusForbidden,
+	api.CodeMayNotPost:    http.StatusForbidden,
+	api.CodeMayNotChange:  http.StatusForbidden,
+	api.CodeNotFound:      http.StatusNotFound,
+	api.CodeMethod:        http.StatusMethodNotAllowed,
+	api.CodeConflict:      http.StatusConflict,
+	api.CodeTooLarge:      http.StatusRequestEntityTooLarge,
+	api.CodeMediaType:     http.StatusUnsupportedMediaType,
+	api.CodeWrongHost:     http.StatusMisdirectedRequest,
+	api.CodeBadLink:       http.StatusUnprocessableEntity,
+	api.CodeBadAddress:    http.StatusUnprocessableEntity,
+	api.CodeBadCursor:     http.StatusUnprocessableEntity,
+	api.CodeTooMany:       http.StatusTooManyRequests,
+	api.CodeUnreachable:   http.StatusBadGateway,
+	api.CodeNotReady:      http.StatusConflict,
+	api.CodeNotBuilt:      http.StatusNotImplemented,
+	api.CodeDiskFull:      http.StatusInsufficientStorage,
+	api.CodeStopping:      http.StatusServiceUnavailable,
+	api.CodeInternal:      http.StatusInternalServerError,
+}
+
+// faults says what each error of the node is to a client. The first that matches counts.
+var faults = []struct {
+	err    error
+	code   api.Code
+	title  string
+	detail string // empty: the error's own text
+}{
+	{node.ErrMayNotPost, api.CodeMayNotPost, "You may not write in this topic", "Only those whom its owner named write here; everybody reads."},
+	{node.ErrMayNotChange, api.CodeMayNotChange, "You may not change this topic", "Only its owner and admins may."},
+	{node.ErrNotReady, api.CodeNotReady, "This topic is not here yet", "Nobody who has it could be reached so far. Linnet keeps trying; it opens by itself."},
+	{node.ErrBadLink, api.CodeBadLink, "This link does not work", ""},
+	{node.ErrBadAddress, api.CodeBadAddress, "This is not a usable address", ""},
+	{node.ErrUnreachable, api.CodeUnreachable, "Nobody answered at this address", "Check that Linnet runs there and that the address is complete. Linnet keeps no record of the try."},
+	{node.ErrBadCursor, api.CodeBadCursor, "This cursor is not one of ours", "Use prev and next of an earlier answer as they are."},
+	{node.ErrLagged, api.CodeBadCursor, "These events are no longer kept", "Reload, then go on from the head."},
+	{node.ErrEmpty, api.CodeInvalid, "There is nothing to send", "Write something first."},
+	{node.ErrLong, api.CodeTooLarge, "This text is too long for one message", "A message holds up to 61,440 bytes. Send it in parts; nothing was lost."},
+	{node.ErrBadName, api.CodeInvalid, "This name does not work", ""},
+	{node.ErrDiskFull, api.CodeDiskFull, "The disk is full", "Nothing was lost, but nothing more can be stored. Free some space and try again."},
+	{node.ErrClosed, api.CodeStopping, "Linnet is stopping", "Start it again and repeat this."},
+	{node.ErrNotFound, api.CodeNotFound, "This is not here", ""},
+	{node.ErrInUse, api.CodeInternal, "The data folder is in use by another Linnet", ""},
+	{node.ErrNewerFormat, api.CodeInternal, "The data folder is of a newer Linnet", ""},
+	{node.ErrDamaged, api.CodeInternal, "Something stored here is damaged", ""},
+	{node.ErrWrongKey, api.CodeInternal, "The key does not open the data folder", ""},
+}
+
+// fail makes the problem that err is. What no table knows is logged and not told.
+func (s *Server) fail(err error) error {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return newProblem(api.CodeStopping, "This took too long or was interrupted", "Try again.")
+	}
+	for _, f := range faults {
+		if errors.Is(err, f.err) {
+			detail := f.detail
+			if detail == "" {
+				detail = err.Error()
+			}
+			if f.code == api.CodeInternal {
+				s.log.Error("server: request failed", "err", err)
+			}
+			return newProblem(f.code, f.title, detail)
+		}
+	}
+	s.log.Error("server: request failed", "err", err)
+	return newProblem(api.CodeInternal, "Something went wrong inside Linnet", "It was written to the log. Try again; if it stays, restart Linnet.")
+}
+
+func newProblem(code api.Code, title, detail string) *problem {
+	return &problem{api.Problem{Type: "about:blank", Title: title, Status: statuses[code], Detail: detail, Code: code}}
+}
+
+// ours turns huma's own errors into problems with a code.
+func ours(_ huma.Context, _ string, v any) (any, error) {
+	e, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	code := api.CodeInternal
+	title := e.Title
+	switch e.Status {
+	case http.StatusBadRequest:
+		code, title = api.CodeBadRequest, "This request cannot be read"
+	case http.StatusRequestEntityTooLarge:
+		code, title = api.CodeTooLarge, "This request is too large"
+	case http.StatusUnprocessableEntity:
+		code, title = api.CodeInvalid, "A field breaks a rule"
+	case http.StatusUnsupportedMediaType:
+		code, title = api.CodeMediaType, "Send JSON"
+	case http.StatusRequestTimeout:
+		code, title = api.CodeBadRequest, "The request came too slowly"
+	case http.StatusNotAcceptable:
+		code, title = api.CodeBadRequest, "Answers are JSON"
+	}
+	p := api.Problem{Type: "about:blank", Title: title, Status: e.Status, Detail: e.Detail, Code: code}
+	for _, d := range e.Errors {
+		if p.Params == nil {
+			p.Params = map[string]string{}
+		}
+		p.Params[d.Location] = d.Message
+		p.Detail = d.Location + ": " + d.Message
+	}
+	return &p, nil
+}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/linnet-im/linnet/desktop/api"
+)
+
+const (
+	tokenBytes   = 32
+	codeBytes    = 16
+	pairingBytes = 5 // 8 characters of base32
+	codeLife     = time.Minute
+	pairingLife  = 5 * time.Minute
+	maxCodes     = 64
+	maxSessions  = 256
+
+	// Wrong codes: a burst of badBurst, then one each badEvery. 40 bits and five
+	// minutes leave a guesser no chance.
+	badBurst = 10
+	badEvery = 2 * time.Second
+)
+
+// sessions knows who may come in. Only hashes of the page's tokens are kept.
+type sessions struct {
+	token string // of the discovery file
+
+	mu    sync.Mutex
+	live  map[[32]byte]time.Time // hash of token -> since
+	codes map[[32]byte]time.Time // hash of code -> until
+	bad   float64                // wrong codes, draining
+	badAt time.Time
+}
+
+func newSessions() *sessions {
+	return &sessions{token: random(tokenBytes), live: map[[32]byte]time.Time{}, codes: map[[32]byte]time.Time{}}
+}
+
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // crypto/rand never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// allows reports whether an Authorization header lets its sender in.
+func (s *sessions) allows(header string) bool {
+	token, ok := strings.CutPrefix(header, "Bearer ")
+	if !ok || token == "" {
+		return false
+	}
+	if subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) == 1 {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok = s.live[sha256.Sum256([]byte(token))]
+	return ok
+}
+
+// newCode makes a code that works once within life.
+func (s *sessions) newCode(size int, life time.Duration) string {
+	b := make([]byte, size)
+	_, _ = rand.Read(b) // crypto/rand never fails
+	code := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropOldLocked()
+	s.codes[codeHash(code)] = time.Now().Add(life)
+	return code
+}
+
+// codeHash is the same however a person types a code.
+func codeHash(code string) [32]byte {
+	code = strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(code))
+	return sha256.Sum256([]byte(code))
+}
+
+func (s *sessions) dropOldLocked() {
+	now := time.Now()
+	for h, until := range s.codes {
+		if now.After(until) || len(s.codes) >= maxCodes {
+			delete(s.codes, h)
+		}
+	}
+}
+
+// exchange gives a token for a code.
+func (s *sessions) exchange(code string) (token string, err *problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.bad = max(0, s.bad-float64(now.Sub(s.badAt))/float64(badEvery))
+	s.badAt = now
+	if s.bad >= badBurst {
+		return "", newProblem(api.CodeTooMany, "Too many wrong codes", "Wait a minute, then ask for a new code with: linnet open")
+	}
+	h := codeHash(code)
+	until, ok := s.codes[h]
+	delete(s.codes, h)
+	if !ok || now.After(until) {
+		s.bad++
+		return "", newProblem(api.CodeUnauthorized, "This code does not work any more", "A code works once and for a short time. Get a new one with: linnet open")
+	}
+	if len(s.live) >= maxSessions {
+		s.dropOldestLocked()
+	}
+	token = random(tokenBytes)
+	s.live[sha256.Sum256([]byte(token))] = now
+	return token, nil
+}
+
+func (s *sessions) dropOldestLocked() {
+	var oldest [32]byte
+	first := true
+	for h, since := range s.live {
+		if first || since.Before(s.live[oldest]) {
+			oldest, first = h, false
+		}
+	}
+	delete(s.live, oldest)
+}
+
+func (s *sessions) end(header string) {
+	token, _ := strings.CutPrefix(header, "Bearer ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, sha256.Sum256([]byte(token)))
+}
+
+func (s *Server) sessionRoutes(a huma.API) {
+	open := operation(http.MethodPost, api.PathSession, "begin-session", "Exchange a one-time code for a token", http.StatusOK)
+	open.Security = nil
+	huma.Register(a, open, func(_ context.Context, in *struct{ Body api.SessionCode }) (*body[api.Session], error) {
+		token, err := s.sessions.exchange(in.Body.Code)
+		if err != nil {
+			return nil, err
+		}
+		return answer(api.Session{Token: token}), nil
+	})
+	huma.Register(a, operation(http.MethodDelete, api.PathSession, "end-session", "End the session of this token", http.StatusNoContent),
+		func(_ context.Context, in *struct {
+			Authorization string `header:"Authorization" hidden:"true"`
+		}) (*struct{}, error) {
+			s.sessions.end(in.Authorization)
+			return nil, nil
+		})
+	huma.Register(a, operation(http.MethodPost, api.PathCodes, "new-code", "Make a one-time code that opens the page", http.StatusCreated),
+		func(context.Context, *struct{}) (*body[api.NewCode], error) {
+			code := s.NewCode()
+			return answer(api.NewCode{Code: code, URL: s.URL() + "/#code=" + code, Seconds: int(codeLife.Seconds())}), nil
+		})
+	health := operation(http.MethodGet, api.PathHealth, "health", "Whether this is a running Linnet", http.StatusOK)
+	health.Security = nil
+	huma.Register(a, health, func(context.Context, *struct{}) (*body[api.Health], error) {
+		return answer(api.Health{Program: "linnet"}), nil
+	})
+}

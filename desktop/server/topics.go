@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/node"
+)
+
+func (s *Server) topicRoutes(a huma.API) {
+	huma.Register(a, operation(http.MethodGet, api.PathTopics, "list-topics", "All topics, newest activity first", http.StatusOK), s.listTopics)
+	huma.Register(a, operation(http.MethodPost, api.PathTopics, "create-topic", "Make a topic", http.StatusCreated), s.createTopic)
+	huma.Register(a, operation(http.MethodGet, api.PathTopic, "get-topic", "One topic", http.StatusOK), s.getTopic)
+	huma.Register(a, operation(http.MethodPatch, api.PathTopic, "change-topic", "Change name or description", http.StatusOK), s.changeTopic)
+	huma.Register(a, operation(http.MethodDelete, api.PathTopic, "leave-topic", "Leave a topic and delete what is stored of it here", http.StatusNoContent), s.leaveTopic)
+	huma.Register(a, operation(http.MethodPut, api.PathRead, "mark-read", "Note how far was read", http.StatusNoContent), s.markRead)
+	huma.Register(a, operation(http.MethodPut, api.PathDraft, "keep-draft", "Keep a text that was not sent yet", http.StatusNoContent), s.keepDraft)
+}
+
+func (s *Server) linkRoutes(a huma.API) {
+	huma.Register(a, operation(http.MethodPost, api.PathPreview, "preview-link", "What a link leads to, without joining", http.StatusOK), s.preview)
+	huma.Register(a, operation(http.MethodPost, api.PathAccept, "accept-link", "Follow the topic of a link", http.StatusOK), s.accept)
+}
+
+// topic finds the topic of a path.
+func (s *Server) topic(id string) (*node.Topic, error) {
+	tid, err := node.ParseTopicID(id)
+	if err != nil {
+		return nil, newProblem(api.CodeNotFound, "There is no such topic", "Topic ids have 52 characters.")
+	}
+	t, err := s.node.Topic(tid)
+	if err != nil {
+		return nil, newProblem(api.CodeNotFound, "There is no such topic", "It was left, or never joined on this computer.")
+	}
+	return t, nil
+}
+
+func (s *Server) listTopics(ctx context.Context, _ *struct{}) (*body[api.TopicList], error) {
+	list := api.TopicList{Items: []api.Topic{}, Head: s.node.Head()} // head first: what happens meanwhile comes twice rather than never
+	for _, t := range s.node.Topics() {
+		info, err := t.Info(ctx)
+		if err != nil {
+			return nil, s.fail(err)
+		}
+		list.Items = append(list.Items, apiTopic(info))
+	}
+	return answer(list), nil
+}
+
+var kinds = map[string]node.Kind{api.KindBroadcast: node.Broadcast, api.KindOpen: node.OpenTopic}
+
+func (s *Server) createTopic(ctx context.Context, in *struct{ Body api.TopicDraft }) (*body[api.Topic], error) {
+	t, err := s.node.CreateTopic(ctx, node.TopicDraft{Kind: kinds[in.Body.Kind], Name: in.Body.Name, Description: in.Body.Description})
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return s.showTopic(ctx, t)
+}
+
+func (s *Server) showTopic(ctx context.Context, t *node.Topic) (*body[api.Topic], error) {
+	info, err := t.Info(ctx)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return answer(apiTopic(info)), nil
+}
+
+func (s *Server) getTopic(ctx context.Context, in *InTopic) (*body[api.Topic], error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.showTopic(ctx, t)
+}
+
+func (s *Server) changeTopic(ctx context.Context, in *struct {
+	InTopic
+	Body api.TopicPatch
+}) (*body[api.Topic], error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Change(ctx, in.Body.Name, in.Body.Description); err != nil {
+		return nil, s.fail(err)
+	}
+	return s.showTopic(ctx, t)
+}
+
+func (s *Server) leaveTopic(ctx context.Context, in *InTopic) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Leave(ctx); err != nil {
+		return nil, s.fail(err)
+	}
+	return nil, nil
+}
+
+func (s *Server) markRead(ctx context.Context, in *struct {
+	InTopic
+	Body api.ReadMark
+}) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	id, err := messageID(in.Body.UpTo)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.MarkRead(ctx, id); err != nil {
+		return nil, s.fail(err)
+	}
+	return nil, nil
+}
+
+func (s *Server) keepDraft(ctx context.Context, in *struct {
+	InTopic
+	Body api.Draft
+}) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.SetDraft(ctx, in.Body.Text); err != nil {
+		return nil, s.fail(err)
+	}
+	return nil, nil
+}
+
+func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.LinkPreview], error) {
+	p, err := s.node.Preview(ctx, in.Body.Link)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return answer(api.LinkPreview{
+		Topic: p.Topic.String(), Kind: p.Kind.String(), Name: p.Name, Description: p.Description,
+		Verified: p.Verified, Joined: p.Joined, Peers: p.Peers,
+	}), nil
+}
+
+func (s *Server) accept(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.Topic], error) {
+	t, err := s.node.Follow(ctx, in.Body.Link)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	return s.showTopic(ctx, t)
+}
+
+// apiTopic is a topic in the words of the contract.
+func apiTopic(i node.TopicInfo) api.Topic {
+	t := api.Topic{
+		ID: i.ID.String(), Kind: i.Kind.String(), Name: i.Name, Description: i.Description, Link: i.Link,
+		Role: i.Role.String(), CanPost: i.CanPost, Unread: i.Unread, Followers: i.Followers,
+		Completeness: apiCompleteness(i.Completeness), Draft: i.Draft, Joined: stamp(i.Joined),
+	}
+	if !i.Created.IsZero() {
+		t.Created = stamp(i.Created)
+	}
+	if i.ReadUpTo != (node.RecordID{}) {
+		t.ReadUpTo = i.ReadUpTo.String()
+	}
+	if i.Last != nil {
+		m := apiMessage(*i.Last)
+		t.Last = &m
+	}
+	return t
+}
+
+// stamp is RFC 3339 in UTC with milliseconds.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -1,0 +1,127 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// diskReserve is kept free. Badger writes to mapped files: on a full disk a write does not return an error, it kills the
+// program (SIGBUS). So the writer looks first. The reserve covers what Badger may still write by itself: two memtables of
+// 8 MB as log and as table, and a compaction that holds inputs and outputs at once.
+const diskReserve = 96 << 20
+
+// Asking the system costs a microsecond or five: an answer holds until this much is written or this long has passed.
+const (
+	roomBytes = 256 << 10
+	roomTime  = 20 * time.Millisecond
+)
+
+// room remembers how much is free.
+type room struct {
+	dir     string
+	free    int64
+	asked   time.Time
+	written int
+}
+
+// check is ErrDiskFull when less than reserve is free before size bytes are written. A system that cannot tell is taken
+// to have room.
+func (r *room) check(reserve int64, size int) error {
+	r.written += size
+	if r.asked.IsZero() || r.free < reserve || r.written > roomBytes || time.Since(r.asked) > roomTime {
+		free, err := freeBytes(r.dir)
+		if err != nil {
+			free = 1 << 62
+		}
+		r.free, r.asked, r.written = free, time.Now(), 0
+	}
+	if r.free >= reserve {
+		return nil
+	}
+	return fmt.Errorf("%w (%d MB free, %d MB needed in %s)", ErrDiskFull, r.free>>20, reserve>>20, r.dir)
+}
+
+// dirSize adds up what files take on disk; those that vanish meanwhile count nothing.
+func dirSize(dir string) (total int64) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			total += allocated(info)
+		}
+	}
+	return total
+}
+
+// walSync sees to it that logs are synced in order. Badger's Sync covers the log that is written now; when that has just
+// been changed for a new one, the end of the one before might not be on disk yet, and a power cut would leave a hole
+// behind newer records.
+type walSync struct {
+	dir  string
+	next int // number of the log after the one that is written now
+}
+
+func (ws *walSync) init(dir string) {
+	ws.dir = dir
+	for _, name := range ws.logs() {
+		var n int
+		if _, err := fmt.Sscanf(name, "%d.mem", &n); err == nil {
+			ws.next = max(ws.next, n+1)
+		}
+	}
+}
+
+func (ws *walSync) path(n int) string { return filepath.Join(ws.dir, fmt.Sprintf("%05d.mem", n)) }
+
+func (ws *walSync) logs() (names []string) {
+	entries, err := os.ReadDir(ws.dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".mem") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// rotated syncs all logs if there is a new one since the last call. Most of the time it costs one lstat.
+func (ws *walSync) rotated() error {
+	if _, err := os.Lstat(ws.path(ws.next)); err != nil {
+		return nil
+	}
+	ws.init(ws.dir)
+	for _, name := range ws.logs() {
+		f, err := os.OpenFile(filepath.Join(ws.dir, name), os.O_RDWR, 0)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has become a table, which is synced
+		}
+		if err != nil {
+			return err
+		}
+		err = f.Sync()
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return syncDir(ws.dir)
+}
+
+// Free returns the bytes free on the store's disk, -1 when the system does not tell.
+func (s *Store) Free() int64 {
+	free, err := freeBytes(s.opt.Dir)
+	if err != nil {
+		return -1
+	}
+	return free
+}

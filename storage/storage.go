@@ -1,0 +1,261 @@
+package storage
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// Options say where a store is and how it behaves. Dir and Key are required, every other zero is a good default.
+type Options struct {
+	Dir         string       // made with mode 0700 if it is not there
+	Key         []byte       // 32 bytes; everything on disk is sealed under keys derived from it
+	JournalKeep int          // newest events that are always kept; 0 means 100,000
+	Logger      *slog.Logger // nil drops the log
+	Verify      bool         // Close runs Check first and returns what it finds; for tests
+
+	reserve int64 // free bytes below which writes are refused; 0 means diskReserve
+}
+
+const defaultJournalKeep = 100_000
+
+// Store is an open folder. All its methods may be called from any goroutine.
+type Store struct {
+	opt   Options
+	log   *slog.Logger
+	db    *badger.DB
+	state cipher.AEAD // seals state values
+	epoch string
+
+	queue   queue
+	view    view
+	journal journal
+	damage  damage
+
+	stop   context.CancelFunc // ends the background check
+	wg     sync.WaitGroup
+	closer sync.Once
+	closed error // what Close returned
+}
+
+// Open opens the store in o.Dir, or makes it. ctx bounds only the waiting between its steps: replaying the log after a
+// crash cannot be interrupted. Errors: ErrLocked, ErrWrongKey, ErrNewerFormat, ErrDamaged, ErrDiskFull.
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
+	if o.Dir == "" || len(o.Key) != 32 {
+		return nil, errors.New("storage: Open needs a folder and a key of 32 bytes")
+	}
+	if o.JournalKeep <= 0 {
+		o.JournalKeep = defaultJournalKeep
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.reserve == 0 {
+		o.reserve = diskReserve
+	}
+	if err := prepareDir(o); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sealKey, dbKey, err := deriveKeys(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKey(o.Dir, dbKey); err != nil {
+		return nil, err
+	}
+	db, err := badger.OpenManaged(badgerOptions(o, dbKey))
+	if err != nil {
+		return nil, explain("open "+o.Dir, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = db.Close() // the first error is the one that matters
+		}
+	}()
+	s := &Store{opt: o, log: o.Logger, db: db}
+	s.opt.Key = nil
+	if s.state, err = chacha20poly1305.NewX(sealKey); err != nil {
+		return nil, err
+	}
+	s.queue.init()
+	w, err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.wg.Go(w.run)
+	s.wg.Go(func() { s.scrub(life, dbKey) })
+	return s, nil
+}
+
+// Close finishes what is queued, waits for readers and closes the folder. Later calls return the same error.
+func (s *Store) Close() error {
+	s.closer.Do(func() {
+		s.queue.close()
+		s.stop()
+		s.wg.Wait()
+		s.journal.close()
+		var verr error
+		if s.opt.Verify {
+			verr = s.Check(context.Background())
+		}
+		s.view.close()
+		s.closed = errors.Join(verr, explain("close", s.db.Close()))
+	})
+	return s.closed
+}
+
+// Epoch is 8 random hexadecimal characters made with the store: journal numbers mean something only together with it.
+func (s *Store) Epoch() string { return s.epoch }
+
+// Size is the number of bytes that the folder takes on disk.
+func (s *Store) Size() int64 { return dirSize(s.opt.Dir) }
+
+// load reads the small things that are kept in memory: spaces, drop markers, the ends of the journal.
+func (s *Store) load() (*writer, error) {
+	w := newWriter(s, s.db.MaxVersion())
+	s.db.SetDiscardTs(w.ts)
+	s.view.init(w.ts)
+	txn := s.db.NewTransactionAt(w.ts, false)
+	defer txn.Discard()
+	epoch, err := getCopy(txn, metaKey("epoch"))
+	if errors.Is(err, ErrNotFound) {
+		return w, s.create(w)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.epoch = string(epoch)
+	if err := s.loadSpaces(txn, w); err != nil {
+		return nil, err
+	}
+	return w, s.loadJournal(txn)
+}
+
+// create writes what a new store starts with.
+func (s *Store) create(w *writer) error {
+	var raw [4]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return err
+	}
+	s.epoch = hex.EncodeToString(raw[:])
+	s.journal.init(0, 1)
+	txn := s.db.NewTransactionAt(w.ts, true)
+	defer txn.Discard()
+	if err := txn.Set(metaKey("epoch"), []byte(s.epoch)); err != nil {
+		return explain("create", err)
+	}
+	if err := w.finish(txn); err != nil {
+		return err
+	}
+	return explain("create", s.db.Sync())
+}
+
+func (s *Store) loadSpaces(txn *badger.Txn, w *writer) error {
+	err := scan(txn, []byte{keySpace}, nil, func(k, v []byte) error {
+		sp, err := parseSpaceKey(k)
+		if err != nil {
+			return err
+		}
+		num, st, err := parseSpaceValue(v)
+		if err != nil {
+			return err
+		}
+		s.view.spaces[sp] = space{num: num, stats: st}
+		w.nextNum = max(w.nextNum, num+1)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: space list: %w", ErrDamaged, err)
+	}
+	err = scan(txn, []byte{keyDrop}, nil, func(k, _ []byte) error {
+		num, err := parseDropKey(k)
+		if err != nil {
+			return err
+		}
+		w.sweeps = append(w.sweeps, sweep{num: num})
+		w.nextNum = max(w.nextNum, num+1)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: drop markers: %w", ErrDamaged, err)
+	}
+	w.reset()
+	return nil
+}
+
+func deriveKeys(key []byte) (seal, db []byte, err error) {
+	if seal, err = hkdf.Key(sha256.New, key, nil, "linnet/storage/state/1", 32); err != nil {
+		return nil, nil, err
+	}
+	db, err = hkdf.Key(sha256.New, key, nil, "linnet/storage/badger/1", 32)
+	return seal, db, err
+}
+
+const memTableSize = 8 << 20
+
+// badgerOptions are those of reference/dependencies.md §5, for a node that idles in little memory.
+func badgerOptions(o Options, key []byte) badger.Options {
+	b := badger.DefaultOptions(o.Dir)
+	b.Logger = badgerLog{o.Logger}
+	b.MetricsEnabled = false // global state
+	b.EncryptionKey = key
+	b.MemTableSize = memTableSize
+	b.NumMemtables = 2
+	b.NumCompactors = 2
+	b.NumLevelZeroTables = 4
+	b.NumLevelZeroTablesStall = 10
+	b.BaseTableSize = 4 << 20 // for all levels, so that the background check never needs much memory
+	b.TableSizeMultiplier = 1
+	b.BlockCacheSize = 4 << 20
+	b.IndexCacheSize = 4 << 20
+	b.Compression = options.Snappy
+	b.DetectConflicts = false // one writer
+	// Every value stays in the tree: no value log means one file less to sync, no garbage collection of our own,
+	// and block checksums that cover all. Our largest value is below the limit of a transaction.
+	b.ValueThreshold = MaxBatchBytes // Badger's highest; any value we make is smaller
+	b.ValueLogFileSize = 1 << 20
+	// Reading every table at Open would make starting slower with each month of history; scrub does it in quiet.
+	b.ChecksumVerificationMode = options.NoVerification
+	return b
+}
+
+// checkKey looks whether the key fits before Badger does, which would leave two goroutines behind if it does not.
+func checkKey(dir string, key []byte) error {
+	if _, err := os.Stat(filepath.Join(dir, badger.KeyRegistryFileName)); err != nil {
+		return nil // a new folder, or Badger will say what is wrong
+	}
+	keys, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: dir, ReadOnly: true, EncryptionKey: key})
+	if err != nil {
+		return explain("open keys in "+dir, err)
+	}
+	return explain("open keys", keys.Close())
+}
+
+// prepareDir makes the folder and checks its format, before Badger touches anything.
+func prepareDir(o Options) error {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return explain("make folder", err)
+	}
+	return checkFormat(o.Dir)
+}
