@@ -21,6 +21,9 @@ var linkLike = regexp.MustCompile(`(?i)\b(?:https?://|mailto:)[^\s<>"'` + "`" + 
 // Links finds the web and mail addresses that are written out in text. They are
 // found by the reader, so a writer cannot make one text lead to another place.
 func Links(text string) []Span {
+	if !strings.Contains(text, ":") {
+		return nil // most texts
+	}
 	var spans []Span
 	at, units := 0, 0 // units = UTF-16 length of text[:at]
 	for _, m := range linkLike.FindAllStringIndex(text, maxLinks) {

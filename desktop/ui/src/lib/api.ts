@@ -1,0 +1,117 @@
+// The page's side of the local HTTP contract: every request of the page leaves
+// through call().
+import type { LinkPreview, Me, Message, MessagePage, NodeInfo, Peer, Problem, SearchPage, Topic } from './types';
+
+const base = '/api/v1';
+
+// ApiError is an answer that says no; its text is meant for a person.
+export class ApiError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail || problem.title);
+  }
+}
+
+// Unreachable means that nobody answered: Linnet is not running.
+export class Unreachable extends Error {}
+
+// auth is who this tab is to the node, and whom to tell when that has ended.
+export const auth = {
+  token: '',
+  lost: () => {},
+  down: () => {}, // nobody answers
+  up: () => {}, // somebody does
+};
+
+interface Options {
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  keepalive?: boolean;
+}
+
+export async function call<T>(method: string, path: string, body?: unknown, options: Options = {}): Promise<T> {
+  const response = await send(method, path, body, options);
+  if (response.status === 204) return undefined as T;
+  const text = await response.text();
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+// send answers only with success; anything else is thrown.
+export async function send(method: string, path: string, body?: unknown, options: Options = {}): Promise<Response> {
+  const headers: Record<string, string> = { ...options.headers };
+  const used = auth.token;
+  if (used) headers['Authorization'] = 'Bearer ' + used;
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(base + path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: options.signal,
+      keepalive: options.keepalive,
+      cache: 'no-store',
+      credentials: 'omit',
+    });
+  } catch (err) {
+    if (options.signal?.aborted) throw err;
+    auth.down();
+    throw new Unreachable();
+  }
+  auth.up();
+  if (response.ok) return response;
+  if (response.status === 401 && used && used === auth.token) auth.lost();
+  throw new ApiError(await problemOf(response));
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    const p = (await response.json()) as Problem;
+    if (typeof p.title === 'string') return p;
+  } catch {
+    // not a problem document: say what is known
+  }
+  return { title: response.statusText || String(response.status), status: response.status, code: '' };
+}
+
+const id = encodeURIComponent;
+
+export interface PageQuery {
+  before?: string;
+  after?: string;
+  around?: string;
+  limit?: number;
+}
+
+export const api = {
+  health: () => call<{ program: string }>('GET', '/health'),
+  session: (code: string) => call<{ token: string }>('POST', '/session', { code }),
+  node: () => call<NodeInfo>('GET', '/node'),
+  me: () => call<Me>('GET', '/me'),
+  rename: (name: string) => call<Me>('PATCH', '/me', { name }),
+  peers: () => call<{ items: Peer[] | null }>('GET', '/peers'),
+  connect: (address: string) => call<unknown>('POST', '/peers', { address }),
+  topics: () => call<{ items: Topic[] | null; head: string }>('GET', '/topics'),
+  topic: (topic: string) => call<Topic>('GET', `/topics/${id(topic)}`),
+  createTopic: (draft: { kind: string; name: string; description?: string }) => call<Topic>('POST', '/topics', draft),
+  changeTopic: (topic: string, patch: { name?: string; description?: string }) => call<Topic>('PATCH', `/topics/${id(topic)}`, patch),
+  leave: (topic: string) => call<void>('DELETE', `/topics/${id(topic)}`),
+  messages: (topic: string, query: PageQuery) => {
+    const q = new URLSearchParams();
+    for (const [k, v] of Object.entries(query)) if (v !== undefined) q.set(k, String(v));
+    return call<MessagePage>('GET', `/topics/${id(topic)}/messages?${q}`);
+  },
+  message: (topic: string, message: string) => call<Message>('GET', `/topics/${id(topic)}/messages/${id(message)}`),
+  post: (topic: string, draft: { text: string; reply_to?: string }, key: string) =>
+    call<Message>('POST', `/topics/${id(topic)}/messages`, draft, { headers: { 'Idempotency-Key': key } }),
+  read: (topic: string, upTo: string) => call<unknown>('PUT', `/topics/${id(topic)}/read`, { up_to: upTo }),
+  draft: (topic: string, text: string, keepalive = false) => call<unknown>('PUT', `/topics/${id(topic)}/draft`, { text }, { keepalive }),
+  preview: (link: string) => call<LinkPreview>('POST', '/links/preview', { link }),
+  accept: (link: string) => call<Topic>('POST', '/links/accept', { link }),
+  search: (q: string, topic: string | null, signal: AbortSignal) => {
+    const query = new URLSearchParams({ q });
+    if (topic) query.set('topic', topic);
+    return call<SearchPage>('GET', `/search?${query}`, undefined, { signal });
+  },
+  events: (last: string, signal: AbortSignal) =>
+    send('GET', '/events', undefined, { signal, headers: last ? { 'Last-Event-ID': last, Accept: 'text/event-stream' } : { Accept: 'text/event-stream' } }),
+};

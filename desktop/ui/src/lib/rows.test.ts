@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { days, rows } from './rows';
+import { dayName, listTime } from './time';
+import type { Message } from './types';
+
+const noon = new Date(2026, 10, 20, 12, 0).getTime();
+
+function message(id: string, author: string, minutes: number): Message {
+  const time_ms = noon + minutes * 60_000;
+  return { id, topic: 't', seq: 1, time: new Date(time_ms).toISOString(), time_ms, author: { id: author, name: author, me: false }, text: id, entities: [], state: 'received' };
+}
+
+describe('rows', () => {
+  it('groups one author within five minutes', () => {
+    const got = rows([message('1', 'a', 0), message('2', 'a', 4), message('3', 'b', 4), message('4', 'b', 9)], '');
+    expect(got.map((r) => [r.first, r.last])).toEqual([
+      [true, false],
+      [false, true],
+      [true, true],
+      [true, true],
+    ]);
+  });
+
+  it('starts a day and what is new on a line of their own', () => {
+    const got = rows([message('1', 'a', 0), message('2', 'a', 1), message('3', 'a', 24 * 60)], '2');
+    expect(got.map((r) => r.day)).toEqual([true, false, true]);
+    expect(got.map((r) => r.fresh)).toEqual([false, true, false]);
+    expect(got.map((r) => r.first)).toEqual([true, true, true]);
+  });
+
+  it('puts rows under their days', () => {
+    const got = days(rows([message('1', 'a', 0), message('2', 'a', 1), message('3', 'a', 24 * 60)], ''));
+    expect(got.map((d) => d.rows.map((r) => r.message.id))).toEqual([['1', '2'], ['3']]);
+  });
+
+  it('is empty for nothing', () => {
+    expect(rows([], '')).toEqual([]);
+  });
+});
+
+describe('times', () => {
+  it('names days', () => {
+    expect(dayName(noon, noon)).toBe('Today');
+    expect(dayName(noon - 86_400_000, noon)).toBe('Yesterday');
+    expect(dayName(new Date(2026, 0, 3).getTime(), noon)).toBe('Saturday, January 3');
+    expect(dayName(new Date(2024, 0, 3).getTime(), noon)).toBe('January 3, 2024');
+  });
+
+  it('is short in the list', () => {
+    expect(listTime(noon - 3 * 86_400_000, noon)).toBe('Tue');
+    expect(listTime(noon - 30 * 86_400_000, noon)).toBe('Oct 21');
+  });
+});

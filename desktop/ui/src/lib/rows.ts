@@ -1,0 +1,56 @@
+// What stands under what in a conversation: day lines, the line before what is
+// new, and messages that belong together.
+import { dayKey } from './time';
+import type { Message } from './types';
+
+export const groupGap = 5 * 60 * 1000;
+
+export interface Row {
+  message: Message;
+  day: boolean; // the first of its day
+  fresh: boolean; // the first that was unread when the topic was opened
+  first: boolean; // the first of its group
+  last: boolean; // the last of its group
+}
+
+// rows lays messages out, oldest first. firstNew is the id of the first unread
+// message, or empty.
+export function rows(messages: Message[], firstNew: string): Row[] {
+  const out: Row[] = [];
+  let before: Message | undefined;
+  for (const message of messages) {
+    const day = !before || dayKey(before.time_ms) !== dayKey(message.time_ms);
+    const fresh = message.id === firstNew;
+    const first = day || fresh || !before || !together(before, message);
+    const above = out.at(-1);
+    if (above) above.last = first;
+    out.push({ message, day, fresh, first, last: true });
+    before = message;
+  }
+  return out;
+}
+
+function together(a: Message, b: Message): boolean {
+  return a.author.id === b.author.id && b.time_ms - a.time_ms < groupGap;
+}
+
+export interface Day {
+  key: string;
+  time_ms: number;
+  rows: Row[];
+}
+
+// days puts rows under the day they were written on.
+export function days(all: Row[]): Day[] {
+  const out: Day[] = [];
+  for (const row of all) {
+    if (row.day) out.push({ key: dayKey(row.message.time_ms), time_ms: row.message.time_ms, rows: [] });
+    out.at(-1)?.rows.push(row);
+  }
+  return out;
+}
+
+// order is the order on the page: time, then id.
+export function order(a: { time_ms: number; id: string }, b: { time_ms: number; id: string }): number {
+  return a.time_ms - b.time_ms || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+}

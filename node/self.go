@@ -1,0 +1,231 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/reach"
+	"github.com/linnet-im/linnet/node/record"
+	"github.com/linnet-im/linnet/storage"
+)
+
+// Names of values in the store. A prefix ends with a slash.
+const (
+	keyAccount  = "identity/account"
+	keyDevice   = "identity/device"
+	keyCert     = "identity/certificate"
+	keyName     = "identity/name"
+	keyHost     = "reach/key"
+	keyPort     = "reach/port"
+	prefixPeer  = "peer/"  // peer id -> peerRow
+	prefixTopic = "topic/" // topic id -> topicRow
+	prefixDraft = "draft/" // topic id -> text
+	prefixRead  = "read/"  // topic id -> read mark
+	prefixOut   = "out/"   // topic id, seq -> id of a record that nobody else has yet
+	prefixOnce  = "once/"  // hash of topic and Draft.Key -> onceRow
+)
+
+// keyFile holds the key that the store is encrypted under, mode 0600, until the
+// person seals it with a passphrase.
+const keyFile = "key"
+
+// storeKey reads the store's key, or makes it where there is neither key nor store.
+func storeKey(dir string) ([]byte, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("node: make the data folder: %w", err)
+	}
+	path := filepath.Join(dir, keyFile)
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) == 32 {
+		return key, nil
+	}
+	if err == nil {
+		return nil, fmt.Errorf("%w: %s is damaged; without it the store cannot be read", ErrWrongKey, path)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("node: read the key: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "store")); err == nil {
+		return nil, fmt.Errorf("%w: %s is gone; without it the store cannot be read, put it back", ErrWrongKey, path)
+	}
+	key = make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	return key, writeKey(path, key)
+}
+
+// writeKey puts the key on disk for good before anything is encrypted under it.
+func writeKey(path string, key []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("node: write the key: %w", err)
+	}
+	_, err = f.Write(key)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("node: write the key: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("node: write the key: %w", err)
+	}
+	return nil
+}
+
+// loadSelf reads who this is, or makes a new account and device.
+func (n *Node) loadSelf(ctx context.Context) error {
+	seed, err := n.store.State(keyAccount)
+	if errors.Is(err, storage.ErrNotFound) {
+		return n.makeSelf(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("node: read the account: %w", err)
+	}
+	if n.account, err = identity.AccountFrom(seed); err != nil {
+		return err
+	}
+	if seed, err = n.store.State(keyDevice); err != nil {
+		return fmt.Errorf("node: read the device: %w", err)
+	}
+	if n.device, err = identity.DeviceFrom(seed); err != nil {
+		return err
+	}
+	name, err := n.store.State(keyName)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("node: read the name: %w", err)
+	}
+	n.name = string(name)
+	return nil
+}
+
+func (n *Node) makeSelf(ctx context.Context) (err error) {
+	if n.account, err = identity.NewAccount(); err != nil {
+		return err
+	}
+	if n.device, err = identity.NewDevice(); err != nil {
+		return err
+	}
+	cert := n.account.Certify(n.device.Public(), time.Now())
+	return n.commit(ctx, storage.Batch{Durable: true, State: []storage.KV{
+		{Key: keyAccount, Value: n.account.Seed()},
+		{Key: keyDevice, Value: n.device.Seed()},
+		{Key: keyCert, Value: cert},
+	}})
+}
+
+// hostKey returns the key of this installation's peer id and the port of last time.
+func (n *Node) hostKey(ctx context.Context) (seed []byte, port int, err error) {
+	seed, err = n.store.State(keyHost)
+	if errors.Is(err, storage.ErrNotFound) {
+		seed = make([]byte, 32)
+		if _, err := rand.Read(seed); err != nil {
+			return nil, 0, err
+		}
+		return seed, 0, n.setState(ctx, keyHost, seed)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("node: read the peer key: %w", err)
+	}
+	if b, err := n.store.State(keyPort); err == nil && len(b) == 2 {
+		port = int(binary.BigEndian.Uint16(b))
+	}
+	return seed, port, nil
+}
+
+func (n *Node) rememberPort(ctx context.Context, before int) error {
+	port := n.host.Port()
+	if len(n.cfg.Listen) > 0 || port == before || port == 0 {
+		return nil
+	}
+	return n.setState(ctx, keyPort, binary.BigEndian.AppendUint16(nil, uint16(port)))
+}
+
+// peerRow is a node that was met.
+type peerRow struct {
+	Contact contactRow `cbor:"1,keyasint"`
+	Seen    int64      `cbor:"2,keyasint"` // ms since 1970
+}
+
+// contactRow is a contact as it is stored.
+type contactRow struct {
+	ID    []byte   `cbor:"1,keyasint"`
+	Addrs [][]byte `cbor:"2,keyasint"`
+}
+
+// maxMet bounds the nodes that are remembered.
+const maxMet = 200
+
+// met remembers where a node could be reached.
+func (n *Node) met(ctx context.Context, peer string, c reach.Contact) error {
+	row, err := record.EncodeBody(peerRow{Contact: contactRow(c), Seen: time.Now().UnixMilli()})
+	if err != nil {
+		return err
+	}
+	return n.commit(ctx, storage.Batch{State: []storage.KV{{Key: prefixPeer + peer, Value: row}}})
+}
+
+// meetAgain begins to dial everybody who is known: from links, from earlier, from Config.
+func (n *Node) meetAgain() error {
+	rows, err := n.store.ListState(prefixPeer)
+	if err != nil {
+		return fmt.Errorf("node: read known peers: %w", err)
+	}
+	type known struct {
+		key string
+		row peerRow
+	}
+	var all []known
+	for _, kv := range rows {
+		var row peerRow
+		if err := record.DecodeBody(kv.Value, &row); err != nil {
+			n.log.Warn("node: a remembered peer is unreadable", "err", err)
+			continue
+		}
+		all = append(all, known{kv.Key, row})
+	}
+	slices.SortFunc(all, func(a, b known) int { return cmp.Compare(b.row.Seen, a.row.Seen) })
+	for _, k := range all[min(len(all), maxMet):] {
+		if err := n.commit(n.ctx, storage.Batch{State: []storage.KV{{Key: k.key}}}); err != nil {
+			return fmt.Errorf("node: forget a peer: %w", err)
+		}
+	}
+	for _, k := range all[:min(len(all), maxMet)] {
+		if err := n.host.Keep(reach.Contact(k.row.Contact)); err != nil {
+			n.log.Debug("node: remembered peer", "err", err)
+		}
+	}
+	for _, t := range n.Topics() {
+		t.keepContacts()
+	}
+	for _, s := range n.cfg.Bootstrap {
+		c, err := reach.ParseAddress(s)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrBadAddress, err)
+		}
+		if err := n.host.Keep(c); err != nil {
+			return fmt.Errorf("%w: %w", ErrBadAddress, err)
+		}
+	}
+	return nil
+}
+
+func (n *Node) setState(ctx context.Context, key string, value []byte) error {
+	return n.commit(ctx, storage.Batch{Durable: true, State: []storage.KV{{Key: key, Value: value}}})
+}
+
+// commit stores b and tells subscribers that there is news.
+func (n *Node) commit(ctx context.Context, b storage.Batch) error {
+	_, err := n.store.Commit(ctx, b)
+	if err == nil && len(b.Events) > 0 {
+		n.bell.journal()
+	}
+	return err
+}

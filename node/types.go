@@ -1,0 +1,224 @@
+package node
+
+import (
+	"errors"
+	"time"
+
+	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/message"
+	"github.com/linnet-im/linnet/node/record"
+	"github.com/linnet-im/linnet/node/topic"
+	"github.com/linnet-im/linnet/storage"
+)
+
+// The words of the house, so that an embedder imports one package.
+type (
+	// TopicID names a topic. It can be compared and printed.
+	TopicID = record.TopicID
+	// RecordID names a record, and with it a message.
+	RecordID = record.ID
+	// Writer is the public key under which one device writes in one topic.
+	Writer = record.Writer
+	// Kind says who may write in a topic.
+	Kind = topic.Kind
+	// Role is what a writer may do in a topic.
+	Role = topic.Role
+	// Span marks a link inside a text, in UTF-16 code units.
+	Span = message.Span
+)
+
+// Kinds and roles, see the package topic.
+const (
+	Broadcast   = topic.Broadcast
+	OpenTopic   = topic.Open
+	Reader      = topic.Reader
+	Contributor = topic.Writer
+	Admin       = topic.Admin
+	Owner       = topic.Owner
+)
+
+// ParseTopicID reads the text form of a topic id.
+func ParseTopicID(s string) (TopicID, error) { return record.ParseTopicID(s) }
+
+// ParseRecordID reads the text form of a record id.
+func ParseRecordID(s string) (RecordID, error) { return record.ParseID(s) }
+
+// Errors that callers branch on. Others are what they say.
+var (
+	ErrClosed       = errors.New("node: it is closed")
+	ErrNotFound     = errors.New("node: not found")
+	ErrMayNotPost   = errors.New("node: you may not write in this topic")
+	ErrMayNotChange = errors.New("node: only an owner or admin may change this topic")
+	ErrNotReady     = errors.New("node: the first record of this topic has not arrived yet")
+	ErrLagged       = errors.New("node: the events asked for are no longer kept; reload, then go on from the head")
+	ErrBadCursor    = errors.New("node: this cursor is not one of ours")
+	ErrBadAddress   = errors.New("node: not a usable address")
+	ErrUnreachable  = errors.New("node: nobody answered")
+	ErrInUse        = errors.New("node: this data folder is in use by another Linnet")
+	ErrDiskFull     = storage.ErrDiskFull
+	ErrNewerFormat  = storage.ErrNewerFormat
+	ErrDamaged      = storage.ErrDamaged
+	ErrWrongKey     = storage.ErrWrongKey
+	ErrBadName      = topic.ErrText
+	ErrBadLink      = topic.ErrLink
+	ErrEmpty        = message.ErrEmpty
+	ErrLong         = message.ErrLong
+)
+
+// TopicDraft is a topic to be made.
+type TopicDraft struct {
+	Kind        Kind
+	Name        string
+	Description string
+}
+
+// Draft is a message to be written.
+type Draft struct {
+	Text    string
+	ReplyTo RecordID // zero for none
+	Key     string   // makes a repeated call harmless within a day; empty for none, at most 256 bytes
+}
+
+// State says what is known of a message's whereabouts.
+type State uint8
+
+// States of a message.
+const (
+	Received State = 0 // by somebody else, stored here
+	Queued   State = 1 // own: on this disk, nobody else has it yet
+	Handed   State = 2 // own: at least one other node says that it has stored it
+)
+
+// Message is one post as people read it.
+type Message struct {
+	ID       RecordID
+	Topic    TopicID
+	Seq      uint64
+	Time     time.Time // as its writer claims
+	Author   Author
+	Text     string
+	Links    []Span
+	ReplyTo  RecordID // zero for none
+	State    State
+	HandedTo int  // nodes that said so since the program started; there may be more
+	Bodiless bool // the text is not kept here any more
+}
+
+// Author is who wrote a message.
+type Author struct {
+	Writer Writer
+	Name   string // as the writer claims, may be empty
+	Me     bool
+}
+
+// Page asks for messages. At most one of Before, After and Around is set; with
+// none it is the newest ones. Limit is 1 to 200, 0 means 50.
+type Page struct {
+	Limit  int
+	Before string // cursor
+	After  string // cursor
+	Around RecordID
+}
+
+// Cursor tells where a page ends: Prev goes back in as Before, Next as After.
+// Each is empty where there is no more.
+type Cursor struct{ Prev, Next string }
+
+// TopicInfo is a topic as this node sees it.
+type TopicInfo struct {
+	ID           TopicID
+	Kind         Kind
+	Name         string
+	Description  string
+	Link         string
+	Role         Role
+	CanPost      bool
+	Unread       int // posts of others after the read mark, counted up to 1000
+	ReadUpTo     RecordID
+	Followers    int // connected nodes that follow it
+	Completeness Completeness
+	Last         *Message
+	Draft        string
+	Created      time.Time // zero while waiting
+	Joined       time.Time
+}
+
+// Completeness says how much of a topic is here.
+type Completeness struct {
+	Waiting bool   // the genesis has not arrived
+	Forked  bool   // a writer signed two records with one number
+	Have    uint64 // records stored here
+	Missing uint64 // records that must exist and are not here; there may be more
+}
+
+// Preview is what a link leads to.
+type Preview struct {
+	Topic       TopicID
+	Kind        Kind
+	Name        string
+	Description string
+	Verified    bool // the genesis was seen; else kind and name are the link's claim
+	Joined      bool
+	Peers       int // people whose addresses are in the link
+}
+
+// Me is the person whose node this is.
+type Me struct {
+	Name            string // empty until set
+	Account, Device identity.Key
+}
+
+// Status is how the node stands with others.
+type Status struct {
+	PeerID    string
+	Addresses []string // multiaddrs with /p2p/
+	Peers     int      // connected Linnet nodes
+	Nearby    int      // of these on the local network
+	Known     int      // nodes that are being tried or connected
+	LANOnly   bool
+	Started   time.Time
+	Traffic   Traffic
+}
+
+// Traffic counts messages on the mesh since the start.
+type Traffic struct {
+	Delivered  uint64 // of others, accepted
+	Duplicates uint64 // further copies of messages
+	Dropped    uint64 // not sent to somebody whose line is too slow
+	Throttled  uint64 // came faster than they could be judged
+}
+
+// Peer is one connected node.
+type Peer struct {
+	ID      string
+	Address string
+	Nearby  bool
+	Topics  int // topics of ours that it follows
+}
+
+// EventType names what happened. The numbers are on disk.
+type EventType uint8
+
+// Event types.
+const (
+	MessageCreated EventType = 1
+	MessageUpdated EventType = 2
+	TopicCreated   EventType = 3
+	TopicUpdated   EventType = 4
+	TopicRemoved   EventType = 5
+	NodeUpdated    EventType = 6
+)
+
+// Event is one change. It names things; read them from the node.
+type Event struct {
+	Cursor string // resumes behind this event; empty for one that only says how things are now
+	Type   EventType
+	Topic  TopicID
+	Record RecordID
+}
+
+// EventFilter chooses events. The zero value is everything from now on.
+type EventFilter struct {
+	After string   // a cursor from an Event or from Head
+	Topic *TopicID // only this topic's events
+}

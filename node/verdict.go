@@ -1,0 +1,271 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/linnet-im/linnet/node/message"
+	"github.com/linnet-im/linnet/node/record"
+	"github.com/linnet-im/linnet/node/topic"
+	"github.com/linnet-im/linnet/pubsub"
+	"github.com/linnet-im/linnet/storage"
+)
+
+// Reasons for which a record is ignored rather than rejected: it may be right,
+// but not here or not now (STYLE.md 12).
+var (
+	errAhead     = errors.New("node: its time is ahead of this computer's clock")
+	errBodiless  = errors.New("node: without its body")
+	errWaiting   = errors.New("node: the topic's genesis is not here yet")
+	errDuplicate = errors.New("node: it is here already")
+	errFork      = errors.New("node: its writer signed another record with this number")
+)
+
+// hear is the verdict as gossip asks for it.
+func (t *Topic) hear(ctx context.Context, m pubsub.Message) pubsub.Verdict {
+	r, err := record.Decode(m.Data)
+	if err != nil {
+		return pubsub.Reject
+	}
+	t.awaitGenesis(ctx)
+	err = t.take(ctx, r)
+	switch {
+	case err == nil:
+		return pubsub.Accept
+	case provablyFalse(err):
+		t.node.log.Debug("node: rejected", "topic", t.id, "from", m.From, "err", err)
+		return pubsub.Reject
+	}
+	t.node.log.Debug("node: ignored", "topic", t.id, "from", m.From, "err", err)
+	return pubsub.Ignore
+}
+
+// awaitGenesis holds a record that came before the genesis for a moment: gossip
+// would not bring it a second time. Those beyond maxAwaiting are not held.
+func (t *Topic) awaitGenesis(ctx context.Context) {
+	select {
+	case <-t.ready:
+		return
+	default:
+	}
+	select {
+	case t.awaiting <- struct{}{}:
+	default:
+		return
+	}
+	timer := time.NewTimer(awaitGenesis)
+	defer timer.Stop()
+	select {
+	case <-t.ready:
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-t.ctx.Done():
+	}
+	<-t.awaiting
+}
+
+const (
+	maxAwaiting  = 256
+	awaitGenesis = 10 * time.Second
+)
+
+// provablyFalse reports whether err is the fault of the record itself, whoever brought it.
+func provablyFalse(err error) bool {
+	return errors.Is(err, record.ErrSignature) || errors.Is(err, record.ErrForm) || errors.Is(err, record.ErrLimit) ||
+		errors.Is(err, topic.ErrOp) || errors.Is(err, topic.ErrText) || errors.Is(err, message.ErrForm)
+}
+
+// take is the one function that every record of others passes, whatever way it
+// came. nil means that it was right and is stored now.
+func (t *Topic) take(ctx context.Context, r *record.Record) error {
+	if err := t.judge(r); err != nil {
+		return err
+	}
+	if err := t.place(ctx, r); err != nil {
+		return err
+	}
+	outcomes, err := t.node.store.Commit(ctx, storage.Batch{Puts: []storage.Put{{Record: stored(r), Event: eventOf(r)}}})
+	if err != nil {
+		return err
+	}
+	switch outcomes[0] {
+	case storage.Duplicate:
+		return errDuplicate
+	case storage.Conflict:
+		return t.forked(ctx, r)
+	}
+	t.recent.add(r)
+	t.mu.Lock()
+	changed := t.tookLocked(r)
+	t.mu.Unlock()
+	if changed {
+		t.node.bell.topic(t.id)
+	}
+	t.node.bell.journal()
+	return nil
+}
+
+// judge checks what needs nothing but the record and the topic's state, the
+// signature last because it costs most.
+func (t *Topic) judge(r *record.Record) error {
+	if r.TopicID() != t.id {
+		return fmt.Errorf("%w: of another topic", record.ErrForm)
+	}
+	if _, ok := r.Body(); !ok {
+		return errBodiless
+	}
+	if err := checkContent(r); err != nil {
+		return err
+	}
+	if r.Time > time.Now().Add(record.MaxAhead).UnixMilli() {
+		return errAhead
+	}
+	if r.Kind != record.KindGenesis {
+		t.mu.RLock()
+		state := t.state
+		err := errWaiting
+		if state != nil {
+			err = state.Check(r)
+		}
+		t.mu.RUnlock()
+		if err != nil {
+			return err
+		}
+	}
+	if has, err := t.node.store.Has(t.space(), storage.ID(r.ID())); err != nil || has {
+		return errors.Join(err, errDuplicate)
+	}
+	return r.Verify()
+}
+
+// checkContent reads the body as far as its kind says how.
+func checkContent(r *record.Record) error {
+	if r.Kind.IsOp() {
+		return topic.CheckOp(r)
+	}
+	if r.Kind == record.KindPost {
+		body, _ := r.Body()
+		_, err := message.Open(body)
+		return err
+	}
+	return nil
+}
+
+// place checks r against its neighbours in the writer's chain, where they are here.
+func (t *Topic) place(ctx context.Context, r *record.Record) error {
+	chain := storage.Chain(r.Writer)
+	head, err := t.node.store.Head(t.space(), chain)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.Seq == head.Seq+1 { // the usual case
+		if r.Prev != record.ID(head.ID) {
+			return t.forked(ctx, r)
+		}
+		if r.Time < head.Time {
+			return fmt.Errorf("%w: time goes back in its chain", record.ErrForm)
+		}
+		return nil
+	}
+	if r.Seq > 1 {
+		before, err := t.node.store.At(t.space(), chain, r.Seq-1)
+		if err == nil && record.ID(before.ID) != r.Prev {
+			return t.forked(ctx, r)
+		}
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+	}
+	behind, err := t.node.store.At(t.space(), chain, r.Seq+1)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	next, err := t.open(behind)
+	if err != nil {
+		return err
+	}
+	if next.Prev != r.ID() {
+		return t.forked(ctx, r)
+	}
+	return nil
+}
+
+// forked notes that a writer signed two different records with one number. r's
+// signature was checked.
+func (t *Topic) forked(ctx context.Context, r *record.Record) error {
+	t.mu.RLock()
+	known := t.row.Forked
+	t.mu.RUnlock()
+	if !known {
+		t.node.log.Warn("node: a writer signed two records with one number", "topic", t.id, "writer", r.Writer, "seq", r.Seq)
+		if err := t.saveRow(ctx, func(row *topicRow) { row.Forked = true }); err != nil {
+			return err
+		}
+		t.node.bell.topic(t.id)
+	}
+	return errFork
+}
+
+// tookLocked brings the topic's memory up to a record that was just stored, and
+// reports whether the topic itself looks different now. The caller holds t.mu.
+func (t *Topic) tookLocked(r *record.Record) (changed bool) {
+	if r.Kind == record.KindGenesis {
+		if t.state == nil {
+			if err := t.begin(r); err != nil {
+				t.node.log.Error("node: genesis", "topic", t.id, "err", err)
+			}
+		}
+		return true
+	}
+	mine := r.Writer == t.me
+	if !mine {
+		t.seeLocked(r)
+	}
+	if r.Kind.IsOp() {
+		t.applyLocked(r)
+		return true
+	}
+	if r.Kind == record.KindPost {
+		if t.last == nil || messageBefore(t.last, r) {
+			t.last = nil // read anew when somebody asks
+		}
+		if mine {
+			t.read, t.unread = &storage.Pos{Time: r.Time, ID: storage.ID(r.ID())}, 0
+		} else if t.unread < maxUnread {
+			t.unread++
+		}
+	}
+	return false
+}
+
+// seeLocked keeps the frontier: what this device has seen and not yet named.
+func (t *Topic) seeLocked(r *record.Record) {
+	covered := func(id record.ID) bool {
+		if id == r.Prev {
+			return true
+		}
+		for _, a := range r.After {
+			if a == id {
+				return true
+			}
+		}
+		return false
+	}
+	kept := t.frontier[:0]
+	for _, id := range t.frontier {
+		if !covered(id) {
+			kept = append(kept, id)
+		}
+	}
+	if t.frontier = append(kept, r.ID()); len(t.frontier) > maxNamed {
+		t.frontier = t.frontier[len(t.frontier)-maxNamed:]
+	}
+}

@@ -1,0 +1,309 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/linnet-im/linnet/node/message"
+	"github.com/linnet-im/linnet/node/record"
+	"github.com/linnet-im/linnet/node/topic"
+	"github.com/linnet-im/linnet/storage"
+)
+
+// maxTogether is how many own records are written in one transaction.
+const maxTogether = 256
+
+// maxNamed is how many records of others an own record names in After. The
+// format allows four; each costs 34 bytes in every copy.
+const maxNamed = 2
+
+// maxKey is the longest Draft.Key in bytes.
+const maxKey = 256
+
+// entry is an own record waiting to be written.
+type entry struct {
+	kind record.Kind
+	body []byte
+	once string // storage key of a onceRow, empty for none
+	id   RecordID
+	err  error
+	done bool
+}
+
+// onceRow remembers what a Draft.Key was used for.
+type onceRow struct {
+	ID   []byte `cbor:"1,keyasint"`
+	Time int64  `cbor:"2,keyasint"` // ms since 1970
+}
+
+// Post writes a message. It is on this disk, synced, when the call returns, and
+// goes out by itself as soon as somebody is there. Calls that come together
+// share one sync. The error matches ErrMayNotPost, ErrNotReady, ErrEmpty,
+// ErrLong or ErrDiskFull.
+func (t *Topic) Post(ctx context.Context, d Draft) (RecordID, error) {
+	body, err := message.Post{Text: d.Text, ReplyTo: d.ReplyTo}.Encode()
+	if err != nil {
+		return RecordID{}, err
+	}
+	e := &entry{kind: record.KindPost, body: body}
+	if d.Key != "" {
+		if len(d.Key) > maxKey {
+			return RecordID{}, fmt.Errorf("node: Draft.Key is %d bytes, at most %d", len(d.Key), maxKey)
+		}
+		hash := sha256.Sum256(append(t.id[:], d.Key...))
+		e.once = prefixOnce + record.ID(hash).String()
+	}
+	return t.append(ctx, e)
+}
+
+// Change renames the topic or describes it anew; nil leaves as it is. The error
+// matches ErrMayNotChange, ErrNotReady or ErrBadName.
+func (t *Topic) Change(ctx context.Context, name, description *string) error {
+	t.mu.RLock()
+	state := t.state
+	var s topic.Settings
+	if state != nil {
+		s = topic.Settings{Name: state.Name(), Description: state.Description()}
+	}
+	t.mu.RUnlock()
+	if state == nil {
+		return ErrNotReady
+	}
+	var err error
+	if name != nil {
+		if s.Name, err = topic.CleanName(*name); err != nil {
+			return err
+		}
+	}
+	if description != nil {
+		if s.Description, err = topic.CleanDescription(*description); err != nil {
+			return err
+		}
+	}
+	body, err := record.EncodeBody(s)
+	if err != nil {
+		return err
+	}
+	_, err = t.append(ctx, &entry{kind: record.KindSettings, body: body})
+	if errors.Is(err, ErrMayNotPost) {
+		return ErrMayNotChange
+	}
+	return err
+}
+
+// append adds e to this device's chain. Whoever comes first writes for all who
+// wait, in one transaction, so that the chain has no hole whatever fails.
+func (t *Topic) append(ctx context.Context, e *entry) (RecordID, error) {
+	t.pendingMu.Lock()
+	t.pending = append(t.pending, e)
+	t.pendingMu.Unlock()
+	t.writeMu.Lock()
+	defer t.writeMu.Unlock()
+	for !e.done {
+		t.pendingMu.Lock()
+		n := min(len(t.pending), maxTogether)
+		batch := append([]*entry(nil), t.pending[:n]...)
+		t.pending = append(t.pending[:0], t.pending[n:]...)
+		t.pendingMu.Unlock()
+		t.writeAll(ctx, batch)
+	}
+	return e.id, e.err
+}
+
+// writeAll signs and stores a batch of entries. The caller holds writeMu.
+func (t *Topic) writeAll(ctx context.Context, batch []*entry) {
+	for _, e := range batch {
+		e.done = true
+		if e.once != "" && e.err == nil {
+			e.id, e.err = t.already(e.once)
+		}
+	}
+	var w writing
+	for _, e := range batch {
+		if e.err == nil && e.id.IsZero() {
+			if w.t == nil {
+				w = t.startWriting()
+			}
+			w.add(e)
+		}
+	}
+	if len(w.records) == 0 {
+		return
+	}
+	// One caller's context must not undo what others wait for.
+	if err := w.commit(context.WithoutCancel(ctx)); err != nil {
+		for _, e := range w.entries {
+			e.id, e.err = RecordID{}, fmt.Errorf("node: write: %w", err)
+		}
+	}
+}
+
+// already looks a Draft.Key up.
+func (t *Topic) already(once string) (RecordID, error) {
+	value, err := t.node.store.State(once)
+	if errors.Is(err, storage.ErrNotFound) {
+		return RecordID{}, nil
+	}
+	var row onceRow
+	if err == nil {
+		err = record.DecodeBody(value, &row)
+	}
+	if err != nil || len(row.ID) != 32 {
+		return RecordID{}, err
+	}
+	return RecordID(row.ID), nil
+}
+
+// writing is a batch of own records on its way to disk.
+type writing struct {
+	t       *Topic
+	entries []*entry
+	records []*record.Record
+	batch   storage.Batch
+	head    storage.Head
+	after   []record.ID // for the next record
+	named   []record.ID // what the first record names
+	name    string      // what to be introduced as, empty when nothing changed
+	now     int64
+}
+
+func (t *Topic) startWriting() writing {
+	me := t.node.Me().Name
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	w := writing{t: t, head: t.head, now: time.Now().UnixMilli(), batch: storage.Batch{Durable: true}}
+	w.named = slices.Clone(t.frontier)
+	w.after = w.named
+	if me != t.row.Introduced {
+		w.name = me
+	}
+	return w
+}
+
+// add signs e as the next record, behind an intro if the name is new here.
+func (w *writing) add(e *entry) {
+	if w.name != "" {
+		body, err := record.EncodeBody(topic.Intro{Name: w.name})
+		if err == nil {
+			_, err = w.sign(record.KindIntro, body)
+		}
+		if e.err = err; err != nil {
+			return
+		}
+		w.name = ""
+	}
+	e.id, e.err = w.sign(e.kind, e.body)
+	if e.err != nil {
+		return
+	}
+	w.entries = append(w.entries, e)
+	if e.once != "" {
+		row, err := record.EncodeBody(onceRow{ID: e.id[:], Time: w.now})
+		if err != nil {
+			e.err = err
+			return
+		}
+		w.batch.State = append(w.batch.State, storage.KV{Key: e.once, Value: row})
+	}
+}
+
+func (w *writing) sign(kind record.Kind, body []byte) (RecordID, error) {
+	h := record.Header{Topic: w.t.id, Seq: w.head.Seq + 1, Prev: record.ID(w.head.ID), After: w.after, Time: w.time(), Kind: kind}
+	if err := w.t.mayWrite(h); err != nil {
+		return RecordID{}, err
+	}
+	r, err := record.Sign(h, body, w.t.key)
+	if err != nil {
+		return RecordID{}, err
+	}
+	w.after = nil
+	w.head.Seq, w.head.ID, w.head.Time = h.Seq, storage.ID(r.ID()), h.Time
+	w.records = append(w.records, r)
+	w.batch.Puts = append(w.batch.Puts, storage.Put{Record: stored(r), Event: eventOf(r)})
+	w.batch.State = append(w.batch.State, storage.KV{Key: outKey(r.TopicID(), r.Seq), Value: idBytes(r.ID())})
+	return r.ID(), nil
+}
+
+// time is the clock, or just behind the record before: pages are ordered by time,
+// and what one person wrote within a millisecond must not change places.
+func (w *writing) time() int64 {
+	next := w.head.Time + 1
+	if next > w.now+maxRunAhead.Milliseconds() {
+		next = w.head.Time // thousands a second for minutes: rather a tie than a time that others refuse
+	}
+	return max(w.now, next)
+}
+
+// maxRunAhead keeps a burst's times well within record.MaxAhead.
+const maxRunAhead = record.MaxAhead / 2
+
+// mayWrite reports whether this device may write a record with header h.
+func (t *Topic) mayWrite(h record.Header) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.state == nil {
+		return ErrNotReady
+	}
+	need := topic.Writer
+	if h.Kind.IsOp() && h.Kind != record.KindIntro {
+		need = topic.Admin
+	}
+	if t.state.Role(t.me, h.Seq, h.Time) < need {
+		return ErrMayNotPost
+	}
+	return nil
+}
+
+// commit puts the batch on disk, then takes it into memory and sends it out.
+func (w *writing) commit(ctx context.Context) error {
+	t := w.t
+	introduced := ""
+	for _, r := range w.records {
+		if r.Kind == record.KindIntro {
+			introduced = t.node.Me().Name
+		}
+	}
+	if introduced != "" {
+		t.mu.Lock()
+		row := t.row
+		row.Introduced = introduced
+		value, err := record.EncodeBody(row)
+		t.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		w.batch.State = append(w.batch.State, storage.KV{Key: prefixTopic + t.id.String(), Value: value})
+	}
+	if last := w.records[len(w.records)-1]; last.Kind == record.KindPost {
+		w.batch.State = append(w.batch.State, readKV(t.id, storage.Pos{Time: last.Time, ID: storage.ID(last.ID())}))
+	}
+	outcomes, err := t.node.store.Commit(ctx, w.batch)
+	if err != nil {
+		return err
+	}
+	for i, o := range outcomes {
+		if o != storage.Stored {
+			// Only a second program with this device's key could do that.
+			return fmt.Errorf("%w: own record %d was there already", ErrDamaged, w.records[i].Seq)
+		}
+	}
+	w.head.Count = t.head.Count + uint64(len(w.records))
+	t.head = w.head
+	t.mu.Lock()
+	t.frontier = slices.DeleteFunc(t.frontier, func(id record.ID) bool { return slices.Contains(w.named, id) })
+	if introduced != "" {
+		t.row.Introduced = introduced
+	}
+	for _, r := range w.records {
+		t.recent.add(r)
+		t.tookLocked(r)
+	}
+	t.mu.Unlock()
+	t.outbox.add(w.records)
+	t.node.bell.journal()
+	return nil
+}
