@@ -44,14 +44,14 @@ var rooms = map[string][]string{
 // that is not here is refused everywhere. ARCHITECTURE.md says why each is used.
 var doors = map[string][]string{
 	"github.com/dgraph-io/badger":          {"storage"},
-	"github.com/libp2p/go-libp2p-pubsub":   {"pubsub"},
-	"github.com/libp2p/go-libp2p":          {"node/reach", "node/history", "node/nodetest", "pubsub"},
+	"github.com/dgraph-io/ristretto":       {"storage"},
+	"github.com/libp2p/go-libp2p-pubsub":   {"pubsub", "cmd/linnet-lab"},
+	"github.com/libp2p/go-libp2p":          {"node/reach", "node/history", "node/nodetest", "pubsub", "cmd/linnet-lab"},
 	"github.com/multiformats/go-multiaddr": {"node/reach", "node/nodetest", "pubsub"},
 	"github.com/fxamacker/cbor":            {"node/record"},
 	"github.com/danielgtaylor/huma":        {"desktop/server"},
 	"github.com/spf13/cobra":               {"cmd/linnet", "cmd/linnet-lab"},
 	"github.com/spf13/pflag":               {"cmd/linnet"},
-	"github.com/pkg/browser":               {"desktop/shell"},
 	"github.com/marcopolo/simnet":          {"node/nodetest"},
 	"golang.org/x/crypto":                  {"storage"},
 	"golang.org/x/sync":                    {"storage"},

@@ -188,16 +188,6 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// Ready reports whether Next would return an event without blocking.
-func (s *Subscription) Ready() bool {
-	if len(s.ahead) > 0 || s.err != nil || s.pos != s.n.store.JournalHead() {
-		return true
-	}
-	s.n.bell.mu.Lock()
-	defer s.n.bell.mu.Unlock()
-	return s.nodeDirty || len(s.dirty) > 0
-}
-
 // read fetches events from the journal.
 func (s *Subscription) read() error {
 	const step = 256
@@ -216,8 +206,10 @@ func (s *Subscription) read() error {
 		for _, e := range events {
 			s.pos = e.Seq
 			ev, err := decodeEvent(e.Data)
-			if err != nil {
-				return err
+			if err != nil { // the reader reloads, and goes on behind it
+				s.n.log.Error("node: a journal entry is unreadable", "seq", e.Seq, "err", err)
+				s.pos = s.n.store.JournalHead()
+				return ErrLagged
 			}
 			if s.filter.Topic == nil || *s.filter.Topic == ev.Topic {
 				ev.Cursor = s.n.cursor(e.Seq)

@@ -171,6 +171,11 @@ func (t *Topic) askAround() {
 			wg.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
+				if c, ok := t.node.host.Contact(p); ok {
+					if err := t.node.met(t.ctx, p, c); err != nil {
+						t.node.log.Warn("node: remember a follower", "err", err)
+					}
+				}
 				if err := t.ask(p); err != nil && t.ctx.Err() == nil {
 					t.node.log.Debug("node: ask for ops", "topic", t.id, "peer", p, "err", err)
 					mu.Lock()
@@ -226,9 +231,6 @@ func (t *Topic) ask(peer string) error {
 		})
 	}
 	t.meet(contacts)
-	if c, ok := t.node.host.Contact(peer); ok {
-		return t.node.met(t.ctx, peer, c)
-	}
 	return nil
 }
 

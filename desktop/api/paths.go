@@ -28,8 +28,9 @@ const (
 	PathVerify     = "/contacts/{id}/verify"
 	HeaderIdem     = "Idempotency-Key"
 	HeaderEventID  = "Last-Event-ID"
-	DiscoveryFile  = "api.json" // in the data folder, mode 0600, holds a Discovery
-	MaxLimit       = 200        // largest page of messages
+	HeaderRequest  = "X-Request-Id" // in every answer; the log names a failed request by it
+	DiscoveryFile  = "api.json"     // in the data folder, mode 0600, holds a Discovery
+	MaxLimit       = 200            // largest page of messages
 	DefaultLimit   = 50
 	MaxBodyBytes   = 1 << 20   // largest JSON request body
 	MaxTextBytes   = 60 * 1024 // largest text of one message, UTF-8

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/linnet-im/linnet/desktop/api"
 )
@@ -89,3 +92,73 @@ func (s *Stream) Next() (Event, error) {
 
 // Close ends the stream.
 func (s *Stream) Close() error { return s.body.Close() }
+
+// retry is how long Follow waits before it connects again.
+const retry = 2 * time.Second
+
+// Follow yields the events behind after, like Events, and goes on behind the
+// last one where the connection breaks, so that each comes at least once. Where
+// after is empty it begins now. At api.EventReset the node no longer had all of
+// them: reload, and go on with the loop. It ends with ctx, or with an error, such
+// as ErrNotRunning where the node has stopped.
+func (c *Client) Follow(ctx context.Context, after, topic string) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if after == "" { // a place to come back to, even if nothing happens before the line breaks
+			list, err := c.Topics(ctx)
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			after = list.Head
+		}
+		for {
+			s, err := c.Events(ctx, after, topic)
+			if err == nil {
+				goOn := true
+				after, goOn, err = s.all(after, yield)
+				if !goOn {
+					return
+				}
+			}
+			if ctx.Err() == nil && err != nil {
+				yield(Event{}, err)
+			}
+			if ctx.Err() != nil || err != nil || !pause(ctx, retry) {
+				return
+			}
+		}
+	}
+}
+
+// all yields what the stream has and closes it. It returns the last id, whether
+// the reader wants more, and an error that connecting again would not cure.
+func (s *Stream) all(after string, yield func(Event, error) bool) (last string, goOn bool, err error) {
+	defer s.Close()
+	for {
+		ev, err := s.Next()
+		if _, broken := errors.AsType[*net.OpError](err); broken || errors.Is(err, io.EOF) {
+			return after, true, nil
+		}
+		if err != nil {
+			return after, true, err
+		}
+		if ev.ID != "" {
+			after = ev.ID
+		}
+		if !yield(ev, nil) {
+			return after, false, nil
+		}
+	}
+}
+
+// pause waits, and reports false where ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

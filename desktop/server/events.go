@@ -20,6 +20,7 @@ import (
 // Of an event stream.
 const (
 	streamWrite       = 20 * time.Second // a client that takes nothing for so long is gone; it resumes by id
+	keepAlive         = api.EventKeepAlive * time.Second
 	maxEventsTogether = 64
 )
 
@@ -33,7 +34,7 @@ type eventsInput struct {
 func (s *Server) eventRoutes(a huma.API) {
 	op := operation(http.MethodGet, api.PathEvents, "events", "What happens, as it happens (Server-Sent Events)", http.StatusOK)
 	op.Description = "Events with an id are kept for a while: a client that comes back with Last-Event-ID misses none. Those without an id say how things are right now."
-	op.Responses = map[string]*huma.Response{"200": {Description: "A stream that does not end", Content: map[string]*huma.MediaType{"text/event-stream": {}}}}
+	op.Responses = map[string]*huma.Response{"200": {Description: "A stream that does not end; what the events are is in desktop/api/events.go", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	huma.Register(a, op, func(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 		f := node.EventFilter{After: in.Last}
 		if f.After == "" {
@@ -48,9 +49,12 @@ func (s *Server) eventRoutes(a huma.API) {
 			f.Topic = &id
 		}
 		return &huma.StreamResponse{Body: func(c huma.Context) {
-			_, w := humago.Unwrap(c)
-			s.streams.Add(1)
-			defer s.streams.Done()
+			r, w := humago.Unwrap(c)
+			w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+			w.Header().Set("X-Accel-Buffering", "no")
+			if r.Method == http.MethodHead {
+				return // it would not end, and nobody would see it
+			}
 			s.stream(c.Context(), w, f, wanted(in.Types))
 		}}, nil
 	})
@@ -79,57 +83,95 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, f node.Event
 	defer sub.Close()
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{})
-	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	send := func(b []byte) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(streamWrite))
-		if _, err := w.Write(b); err != nil {
-			return false
-		}
-		return control.Flush() == nil
-	}
 	out := bytes.NewBufferString("retry: 2000\n\n")
 	if want(api.EventNodeUpdated) {
 		writeEvent(out, "", api.EventNodeUpdated, api.NodeEvent{V: 1, Node: s.apiNode()})
 	}
-	if !send(out.Bytes()) {
-		return
-	}
-	for {
-		out.Reset()
-		if !s.gather(ctx, sub, want, out) || !send(out.Bytes()) {
+	for goOn := true; ; goOn = s.collect(ctx, sub, want, out) {
+		_ = control.SetWriteDeadline(time.Now().Add(streamWrite))
+		if _, err := w.Write(out.Bytes()); err != nil || control.Flush() != nil || !goOn {
 			return
 		}
+		out.Reset()
 	}
 }
 
-// gather waits for events and writes those that are there into out, or a
-// comment that keeps the connection open. It reports whether to go on.
-func (s *Server) gather(ctx context.Context, sub *node.Subscription, want func(string) bool, out *bytes.Buffer) bool {
-	wait, cancel := context.WithTimeout(ctx, api.EventKeepAlive*time.Second)
-	defer cancel()
-	for range maxEventsTogether {
-		ev, err := sub.Next(wait)
-		switch {
-		case errors.Is(err, node.ErrLagged), errors.Is(err, node.ErrBadCursor):
-			head := s.node.Head()
-			writeEvent(out, head, api.EventReset, api.ResetEvent{V: 1, Reason: "expired", Head: head})
-			return true
-		case err != nil && ctx.Err() == nil && wait.Err() != nil:
-			if out.Len() == 0 {
-				out.WriteString(": keep-alive\n\n")
-			}
-			return true
-		case err != nil:
-			return out.Len() > 0 && ctx.Err() == nil
+// collect waits for something to send and writes it into out: events that want
+// wants, or a comment that keeps the connection open. It reports whether the
+// stream goes on after that.
+func (s *Server) collect(ctx context.Context, sub *node.Subscription, want func(string) bool, out *bytes.Buffer) bool {
+	quiet := time.Now().Add(keepAlive)
+	for out.Len() == 0 {
+		batch, err := gather(ctx, sub, quiet)
+		if !s.show(ctx, batch, want, out) || !s.afterBatch(ctx, err, out) {
+			return false
 		}
-		s.show(ctx, ev, want, out)
-		if !sub.Ready() {
-			break
+		if out.Len() == 0 && !time.Now().Before(quiet) {
+			out.WriteString(": keep-alive\n\n")
 		}
 	}
 	return true
+}
+
+// gather waits for an event, and returns it with those that are there by then.
+// The error, beside events, says why there are no more.
+func gather(ctx context.Context, sub *node.Subscription, until time.Time) (batch []node.Event, err error) {
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	for len(batch) < maxEventsTogether {
+		ev, err := sub.Next(ctx)
+		if err != nil {
+			return batch, err
+		}
+		batch = append(batch, ev)
+		cancel() // with one in hand nothing is waited for
+	}
+	return batch, nil
+}
+
+// afterBatch handles what ended a batch, and reports whether the stream goes on.
+func (s *Server) afterBatch(ctx context.Context, err error, out *bytes.Buffer) bool {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ctx.Err() == nil
+	case errors.Is(err, node.ErrLagged), errors.Is(err, node.ErrBadCursor):
+		s.reset(out, "expired")
+		return true
+	case !errors.Is(err, node.ErrClosed):
+		s.log.Error("server: the event stream ends", append(attrs(ctx), "err", err)...)
+	}
+	return false
+}
+
+// reset tells a reader that it missed something.
+func (s *Server) reset(out *bytes.Buffer, why string) {
+	head := s.node.Head()
+	writeEvent(out, head, api.EventReset, api.ResetEvent{V: 1, Reason: why, Head: head})
+}
+
+// latest leaves out updates of what is updated again in the same batch: each
+// shows how the thing is now, which is read after all of them.
+func latest(batch []node.Event) []node.Event {
+	type thing struct {
+		kind   node.EventType
+		topic  node.TopicID
+		record node.RecordID
+	}
+	seen := map[thing]bool{}
+	var kept []node.Event
+	for _, ev := range slices.Backward(batch) {
+		it := thing{ev.Type, ev.Topic, ev.Record}
+		if ev.Type == node.TopicUpdated {
+			it.record = node.RecordID{}
+		}
+		if !seen[it] {
+			kept = append(kept, ev)
+		}
+		seen[it] = true
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 var eventNames = map[node.EventType]string{
@@ -138,39 +180,47 @@ var eventNames = map[node.EventType]string{
 	node.TopicRemoved: api.EventTopicRemoved, node.NodeUpdated: api.EventNodeUpdated,
 }
 
-// show writes one event. What is gone by now is passed over: its own end is an event too.
-func (s *Server) show(ctx context.Context, ev node.Event, want func(string) bool, out *bytes.Buffer) {
-	name := eventNames[ev.Type]
-	if !want(name) {
-		return
+// show writes a batch of events, and reports false where the server or the client goes.
+func (s *Server) show(ctx context.Context, batch []node.Event, want func(string) bool, out *bytes.Buffer) bool {
+	for _, ev := range latest(batch) {
+		if !want(eventNames[ev.Type]) {
+			continue
+		}
+		data, err := s.data(ctx, ev)
+		switch {
+		case err == nil:
+			writeEvent(out, ev.Cursor, eventNames[ev.Type], data)
+		case errors.Is(err, node.ErrNotFound): // gone by now: its end is an event too
+		case ctx.Err() != nil, errors.Is(err, node.ErrClosed):
+			return false
+		default:
+			s.log.Error("server: an event cannot be shown", append(attrs(ctx), "err", err)...)
+			s.reset(out, "unreadable")
+		}
 	}
-	if ev.Type == node.NodeUpdated {
-		writeEvent(out, "", name, api.NodeEvent{V: 1, Node: s.apiNode()})
-		return
-	}
-	if ev.Type == node.TopicRemoved {
-		writeEvent(out, ev.Cursor, name, api.TopicEvent{V: 1, Topic: ev.Topic.String()})
-		return
+	return true
+}
+
+// data is what the contract says of an event.
+func (s *Server) data(ctx context.Context, ev node.Event) (any, error) {
+	id := ev.Topic.String()
+	switch ev.Type {
+	case node.NodeUpdated:
+		return api.NodeEvent{V: 1, Node: s.apiNode()}, nil
+	case node.TopicRemoved:
+		return api.TopicEvent{V: 1, Topic: id}, nil
 	}
 	t, err := s.node.Topic(ev.Topic)
 	if err != nil {
-		return
+		return nil, err
 	}
-	switch ev.Type {
-	case node.MessageCreated, node.MessageUpdated:
+	if ev.Type == node.MessageCreated || ev.Type == node.MessageUpdated {
 		m, err := t.Message(ctx, ev.Record)
-		if err != nil {
-			return // an op that was handed over, or a message that is gone
-		}
-		writeEvent(out, ev.Cursor, name, api.MessageEvent{V: 1, Topic: ev.Topic.String(), Message: apiMessage(m)})
-	default:
-		info, err := t.Info(ctx)
-		if err != nil {
-			return
-		}
-		topic := apiTopic(info)
-		writeEvent(out, ev.Cursor, name, api.TopicEvent{V: 1, Topic: ev.Topic.String(), Info: &topic})
+		return api.MessageEvent{V: 1, Topic: id, Message: apiMessage(m)}, err
 	}
+	info, err := t.Info(ctx)
+	topic := apiTopic(info)
+	return api.TopicEvent{V: 1, Topic: id, Info: &topic}, err
 }
 
 // writeEvent writes one event of the stream (HTML Living Standard §9.2).

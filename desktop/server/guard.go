@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"mime"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,32 +31,36 @@ var headers = [][2]string{
 
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-// guard is the order in which every request is looked at: host, method, headers
-// of the answer, where it comes from, token, media type, and only then the handler.
+// guard is the order in which every request is looked at: headers of the answer,
+// host, method and size, where it comes from, token, media type, and only then
+// the handler.
 func (s *Server) guard(contract, page http.Handler) http.Handler {
 	site := http.NewCrossOriginProtection()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, h := range headers {
-			w.Header().Set(h[0], h[1])
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w, r, end := s.receive(rw, r)
+		if end == nil {
+			return
 		}
-		isAPI := r.URL.Path == api.Prefix || strings.HasPrefix(r.URL.Path, api.Prefix+"/")
+		defer end()
+		isAPI := r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")
 		if isAPI {
 			w.Header().Set("Cache-Control", "no-store")
 		}
-		port := s.servedPort()
+		at := s.address()
 		switch {
-		case !hostAllowed(r, port):
+		case !hostAllowed(r, at):
 			refuse(w, newProblem(api.CodeWrongHost, "Linnet does not answer under this name", "Open "+s.URL()+" instead."))
 			return
 		case !slices.Contains(methods, r.Method): // OPTIONS too: there are no CORS headers, so a preflight fails
 			refuse(w, newProblem(api.CodeForbiddenSite, "This method is not for anybody", "Another web site may not ask Linnet anything."))
 			return
-		case r.ContentLength > api.MaxBodyBytes:
+		case r.ContentLength > api.MaxBodyBytes && !isBlob(r):
 			refuse(w, newProblem(api.CodeTooLarge, "This request is too large", "At most 1 MiB."))
 			return
 		}
 		if !isAPI {
-			if r.URL.Path == "/" && r.Host != "127.0.0.1:"+port {
+			if r.URL.Path == "/" && r.Host != at {
+				w.Header().Set("Cache-Control", "no-store") // a browser would keep it for ever, the port may be another's one day
 				http.Redirect(w, r, s.URL()+"/", http.StatusPermanentRedirect)
 				return
 			}
@@ -80,21 +85,20 @@ func (s *Server) guard(contract, page http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) servedPort() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.port
-}
-
 // hostAllowed holds the Host header against the three names of this computer,
 // to the letter: a name that somebody else's DNS points here is not one of them.
-func hostAllowed(r *http.Request, port string) bool {
+// at is where the server listens.
+func hostAllowed(r *http.Request, at string) bool {
 	if r.URL.Host != "" { // absolute form, as to a proxy
+		return false
+	}
+	_, port, err := net.SplitHostPort(at)
+	if err != nil || port == "" {
 		return false
 	}
 	switch r.Host {
 	case "127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port:
-		return port != ""
+		return true
 	}
 	return false
 }
@@ -119,12 +123,15 @@ func open(r *http.Request) bool {
 
 // mediaAllowed wants JSON where there is a body. Blobs are bytes.
 func mediaAllowed(r *http.Request) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.ContentLength == 0 || r.URL.Path == api.Prefix+api.PathBlobs {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.ContentLength == 0 || isBlob(r) {
 		return true
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && kind == "application/json"
 }
+
+// isBlob tells whether the body is a file's.
+func isBlob(r *http.Request) bool { return r.URL.Path == api.Prefix+api.PathBlobs }
 
 // refuse writes a problem without going through the contract.
 func refuse(w http.ResponseWriter, p *problem) {

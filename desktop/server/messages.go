@@ -2,10 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"net/http"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -57,7 +54,7 @@ func (s *Server) listMessages(ctx context.Context, in *struct {
 	}
 	list, cursor, err := t.Messages(ctx, p)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	page := api.MessagePage{Items: []api.Message{}, Prev: optional(cursor.Prev), Next: optional(cursor.Next)}
 	for _, m := range list {
@@ -87,14 +84,14 @@ func (s *Server) getMessage(ctx context.Context, in *struct {
 	}
 	m, err := t.Message(ctx, id)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return answer(apiMessage(m)), nil
 }
 
 func (s *Server) postMessage(ctx context.Context, in *struct {
 	InTopic
-	Key  string `header:"Idempotency-Key" maxLength:"256" doc:"Makes a repeated request harmless within a day"`
+	Key  string `header:"Idempotency-Key" maxLength:"256" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Makes a repeated request harmless within a day"`
 	Body api.MessageDraft
 }) (*body[api.Message], error) {
 	t, err := s.topic(in.ID)
@@ -110,16 +107,18 @@ func (s *Server) postMessage(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	if in.Key != "" && !s.once.same(in.ID+"\x00"+in.Key, in.Body) {
-		return nil, newProblem(api.CodeConflict, "This Idempotency-Key was used for another message", "Choose a new one for each message.")
-	}
 	id, err := t.Post(ctx, d)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	m, err := t.Message(ctx, id)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
+	}
+	// With a key that was used before, the node answers with what it led to, also
+	// after a restart. That it led to something else is the caller's mistake.
+	if !m.Bodiless && (m.Text != d.Text || m.ReplyTo != d.ReplyTo) {
+		return nil, newProblem(api.CodeConflict, "This Idempotency-Key was used for another message", "Choose a new one for each message.")
 	}
 	return answer(apiMessage(m)), nil
 }
@@ -140,7 +139,7 @@ func (s *Server) search(ctx context.Context, in *struct {
 	}
 	found, whole, err := s.node.Search(ctx, in.Query, where, in.Limit)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	page := api.SearchPage{Items: []api.Message{}, Whole: whole}
 	for _, m := range found {
@@ -165,38 +164,4 @@ func apiMessage(m node.Message) api.Message {
 		out.Entities = append(out.Entities, api.Entity{Type: "link", Offset: l.Offset, Length: l.Length, URL: l.URL})
 	}
 	return out
-}
-
-// onceKeys remembers for which body an Idempotency-Key was used, to tell a
-// repetition from a mistake. The node itself keeps what a key led to.
-type onceKeys struct {
-	mu    sync.Mutex
-	used  map[string][32]byte
-	order []string
-}
-
-// maxOnceKeys bounds the memory; older keys are taken on trust.
-const maxOnceKeys = 4096
-
-func newOnceKeys() *onceKeys { return &onceKeys{used: map[string][32]byte{}} }
-
-// same reports whether key is new, or was used for just this draft.
-func (o *onceKeys) same(key string, draft api.MessageDraft) bool {
-	b, err := json.Marshal(draft)
-	if err != nil {
-		return false
-	}
-	hash := sha256.Sum256(b)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if before, ok := o.used[key]; ok {
-		return before == hash
-	}
-	if len(o.order) == maxOnceKeys {
-		delete(o.used, o.order[0])
-		o.order = append(o.order[:0], o.order[1:]...)
-	}
-	o.used[key] = hash
-	o.order = append(o.order, key)
-	return true
 }

@@ -40,7 +40,7 @@ func (s *Server) apiMe() api.Me {
 
 func (s *Server) changeMe(ctx context.Context, in *struct{ Body api.MePatch }) (*body[api.Me], error) {
 	if err := s.node.SetName(ctx, in.Body.Name); err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return answer(s.apiMe()), nil
 }
@@ -56,7 +56,7 @@ func (s *Server) listPeers(context.Context, *struct{}) (*body[api.PeerList], err
 func (s *Server) addPeer(ctx context.Context, in *struct{ Body api.PeerAdd }) (*body[api.PeerAdded], error) {
 	peer, err := s.node.Connect(ctx, in.Body.Address)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return answer(api.PeerAdded{PeerID: peer}), nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -63,10 +66,10 @@ var faults = []struct {
 	{node.ErrLagged, api.CodeBadCursor, "These events are no longer kept", "Reload, then go on from the head."},
 	{node.ErrEmpty, api.CodeInvalid, "There is nothing to send", "Write something first."},
 	{node.ErrLong, api.CodeTooLarge, "This text is too long for one message", "A message holds up to 61,440 bytes. Send it in parts; nothing was lost."},
-	{node.ErrBadName, api.CodeInvalid, "This name does not work", ""},
+	{node.ErrBadName, api.CodeInvalid, "This name or description does not work", ""},
 	{node.ErrDiskFull, api.CodeDiskFull, "The disk is full", "Nothing was lost, but nothing more can be stored. Free some space and try again."},
 	{node.ErrClosed, api.CodeStopping, "Linnet is stopping", "Start it again and repeat this."},
-	{node.ErrNotFound, api.CodeNotFound, "This is not here", ""},
+	{node.ErrNotFound, api.CodeNotFound, "This is not here", "It was removed, or it has not arrived on this computer."},
 	{node.ErrInUse, api.CodeInternal, "The data folder is in use by another Linnet", ""},
 	{node.ErrNewerFormat, api.CodeInternal, "The data folder is of a newer Linnet", ""},
 	{node.ErrDamaged, api.CodeInternal, "Something stored here is damaged", ""},
@@ -74,7 +77,7 @@ var faults = []struct {
 }
 
 // fail makes the problem that err is. What no table knows is logged and not told.
-func (s *Server) fail(err error) error {
+func (s *Server) fail(ctx context.Context, err error) error {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
@@ -82,19 +85,48 @@ func (s *Server) fail(err error) error {
 		return newProblem(api.CodeStopping, "This took too long or was interrupted", "Try again.")
 	}
 	for _, f := range faults {
-		if errors.Is(err, f.err) {
-			detail := f.detail
-			if detail == "" {
-				detail = err.Error()
-			}
-			if f.code == api.CodeInternal {
-				s.log.Error("server: request failed", "err", err)
-			}
-			return newProblem(f.code, f.title, detail)
+		if !errors.Is(err, f.err) {
+			continue
+		}
+		if f.code == api.CodeInternal {
+			s.log.Error("server: request failed", append(attrs(ctx), "err", err)...)
+		}
+		if f.detail == "" {
+			return newProblem(f.code, f.title, reason(err))
+		}
+		return newProblem(f.code, f.title, f.detail)
+	}
+	s.log.Error("server: request failed", append(attrs(ctx), "err", err)...)
+	return internal(ctx)
+}
+
+// internal is what people learn of an error that only the log explains.
+func internal(ctx context.Context) *problem {
+	r, _ := ctx.Value(requestKey{}).(request)
+	return newProblem(api.CodeInternal, "Something went wrong inside Linnet", "It was written to the log as request "+r.id+". Try again; if it stays, restart Linnet.")
+}
+
+// reason makes a sentence of an error of the house: without the names of rooms
+// and what each calls the error, "topic: broken link: it is incomplete" becomes
+// "It is incomplete."
+func reason(err error) string {
+	text := err.Error()
+	for {
+		room, rest, ok := strings.Cut(text, ": ")
+		if !ok || strings.Trim(room, "abcdefghijklmnopqrstuvwxyz") != "" {
+			break
+		}
+		text = rest
+		if _, why, ok := strings.Cut(rest, ": "); ok {
+			text = why
 		}
 	}
-	s.log.Error("server: request failed", "err", err)
-	return newProblem(api.CodeInternal, "Something went wrong inside Linnet", "It was written to the log. Try again; if it stays, restart Linnet.")
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "?") && !strings.HasSuffix(text, "…") {
+		text += "."
+	}
+	return text
 }
 
 func newProblem(code api.Code, title, detail string) *problem {

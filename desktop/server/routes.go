@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,17 +20,22 @@ type InTopic struct {
 	ID string `path:"id" maxLength:"64" doc:"Topic id"`
 }
 
-// routes registers the whole contract; the OpenAPI document is made of the same
-// registrations.
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	config := huma.DefaultConfig("Linnet, the local API", s.cfg.Version)
+// apiConfig has huma describe and check the contract, and add nothing to it.
+func apiConfig(version string) huma.Config {
+	config := huma.DefaultConfig("Linnet, the local API", version)
 	config.Info.Description = "The contract of a running Linnet node, on this computer only. Start with api.json in the data folder: it holds the URL and the token."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil // no $schema links in answers
 	config.Transformers = []huma.Transformer{ours}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
-	a := humago.New(mux, config)
+	return config
+}
+
+// routes registers the whole contract; the OpenAPI document is made of the same
+// registrations.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	a := humago.New(mux, apiConfig(s.cfg.Version))
 	s.openapi = a.OpenAPI()
 	s.sessionRoutes(a)
 	s.nodeRoutes(a)
@@ -66,25 +70,6 @@ func (s *Server) allowed(mux *http.ServeMux, r *http.Request) (list string) {
 	return list
 }
 
-// documentRoute serves the OpenAPI document, which is made once all routes are there.
-func (s *Server) documentRoute(a huma.API) {
-	var document []byte
-	op := operation(http.MethodGet, api.PathOpenAPI, "openapi", "This contract as an OpenAPI 3.1 document", http.StatusOK)
-	huma.Register(a, op, func(context.Context, *struct{}) (*struct {
-		Type string `header:"Content-Type"`
-		Body []byte
-	}, error) {
-		return &struct {
-			Type string `header:"Content-Type"`
-			Body []byte
-		}{"application/json", document}, nil
-	})
-	var err error
-	if document, err = json.Marshal(a.OpenAPI()); err != nil {
-		panic(err) // of our own types
-	}
-}
-
 // laterRoutes are in the contract and not built in this version. They say so.
 func (s *Server) laterRoutes(a huma.API) {
 	const blobs = "Attachments come in a later version. Put a link into the text instead."
@@ -98,7 +83,7 @@ func (s *Server) laterRoutes(a huma.API) {
 	} {
 		op := operation(r.method, r.path, r.id, "Not in this version", http.StatusNotImplemented)
 		op.Description = r.detail
-		op.Errors = append(op.Errors, http.StatusNotImplemented)
+		op.Errors = []int{http.StatusNotImplemented}
 		huma.Register(a, op, func(context.Context, *struct{}) (*struct{}, error) {
 			return nil, newProblem(api.CodeNotBuilt, "Not in this version of Linnet", r.detail)
 		})

@@ -39,7 +39,7 @@ func apiCompleteness(c node.Completeness) api.Completeness {
 	case c.Missing > 0:
 		out.State, out.Summary = api.CompleteMissing, fmt.Sprintf("%s %s here, at least %s %s missing.", count(c.Have), are(c.Have), count(c.Missing), are(c.Missing))
 	default:
-		out.State, out.Summary = api.CompleteUnknown, fmt.Sprintf("%s %s here and no gap is known. Linnet cannot yet say whether this is everything.", count(c.Have), are(c.Have))
+		out.State, out.Summary = api.CompleteUnknown, fmt.Sprintf("%s here, and no gap is known. Nobody can vouch yet that this is all.", things(c.Have))
 	}
 	return out
 }
@@ -49,6 +49,14 @@ func people(n int) string {
 		return "1 person"
 	}
 	return fmt.Sprintf("%d people", n)
+}
+
+// things counts records in words for a person: what is stored is more than what was posted.
+func things(n uint64) string {
+	if n == 1 {
+		return "1 message or change is"
+	}
+	return count(n) + " messages and changes are"
 }
 
 func are(n uint64) string {

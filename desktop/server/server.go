@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/linnet-im/linnet/desktop/api"
 	"github.com/linnet-im/linnet/node"
 )
 
@@ -39,17 +39,21 @@ type Server struct {
 	node     *node.Node
 	log      *slog.Logger
 	sessions *sessions
-	once     *onceKeys
 	http     *http.Server
 	openapi  *huma.OpenAPI
 
-	ctx     context.Context // ends with Close: event streams stop
-	cancel  context.CancelFunc
-	streams sync.WaitGroup
+	ctx      context.Context // ends as Close begins: event streams stop
+	cancel   context.CancelFunc
+	base     context.Context // of all requests; ends when Close has no more patience
+	abandon  context.CancelFunc
+	requests sync.WaitGroup
+	closing  sync.Once
+	closeErr error
 
 	mu     sync.Mutex
-	port   string // of the listener, empty before Serve
+	addr   string // of the listener, empty before Serve
 	closed bool
+	silent map[net.Conn]struct{} // connections that have not asked anything yet
 }
 
 // New makes a server; it listens when Serve is called.
@@ -60,8 +64,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, node: cfg.Node, log: cfg.Logger, sessions: newSessions(), once: newOnceKeys()}
+	s := &Server{cfg: cfg, node: cfg.Node, log: cfg.Logger, sessions: newSessions(), silent: map[net.Conn]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.base, s.abandon = context.WithCancel(context.Background())
 	page, err := newStatic(cfg.Assets)
 	if err != nil {
 		return nil, err
@@ -74,6 +79,10 @@ func New(cfg Config) (*Server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return s.base },
+		ConnState:         s.connState,
+		// Else net/http itself says yes to "OPTIONS *", past the guard.
+		DisableGeneralOptionsHandler: true,
 	}
 	return s, nil
 }
@@ -81,19 +90,19 @@ func New(cfg Config) (*Server, error) {
 // Serve answers until Close and then returns nil. ln must be on a loopback
 // address; Serve closes it.
 func (s *Server) Serve(ln net.Listener) error {
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		return err
+	at, ok := ln.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsLoopback() {
+		return errors.Join(fmt.Errorf("server: %s is not an address of this computer only", ln.Addr()), ln.Close())
 	}
 	s.mu.Lock()
-	s.port = port
+	s.addr = at.String()
 	closed := s.closed
 	s.mu.Unlock()
 	if closed {
 		return ln.Close()
 	}
 	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return err
+		return fmt.Errorf("server: %w", err)
 	}
 	return nil
 }
@@ -110,41 +119,60 @@ func (s *Server) NewPairingCode() string { return s.sessions.newCode(pairingByte
 
 // URL returns the page's address, empty before Serve.
 func (s *Server) URL() string {
+	if addr := s.address(); addr != "" {
+		return "http://" + addr
+	}
+	return ""
+}
+
+func (s *Server) address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.port == "" {
-		return ""
-	}
-	return "http://127.0.0.1:" + s.port
+	return s.addr
 }
 
-// Close ends event streams, then lets requests finish within ctx. Calling it
-// again does nothing.
+// Close ends event streams, then lets requests finish within ctx, and cuts off
+// those that do not. It returns when nothing of the server runs any more; calling
+// it again waits for the same and returns the same.
 func (s *Server) Close(ctx context.Context) error {
-	s.mu.Lock()
-	closed := s.closed
-	s.closed = true
-	s.mu.Unlock()
-	if closed {
-		return nil
-	}
-	s.cancel()
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.http.Close())
-	}
-	s.streams.Wait()
-	return err
+	s.closing.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		for c := range s.silent {
+			_ = c.Close() // a browser's spare connection: Shutdown would give it five seconds
+		}
+		s.mu.Unlock()
+		s.cancel()
+		if err := s.http.Shutdown(ctx); err != nil {
+			s.closeErr = errors.Join(fmt.Errorf("server: requests did not end in time: %w", err), s.http.Close())
+		}
+		s.abandon()
+		s.requests.Wait()
+	})
+	return s.closeErr
 }
 
-// security marks operations that need a token; none is for those that do not.
-var bearer = []map[string][]string{{"token": {}}}
+// begin notes that a request runs. It reports false once Close was called.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.requests.Add(1)
+	return true
+}
 
-// operation fills in what all operations share.
-func operation(method, path, id, summary string, status int) huma.Operation {
-	return huma.Operation{
-		Method: method, Path: api.Prefix + path, OperationID: id, Summary: summary, DefaultStatus: status,
-		MaxBodyBytes: api.MaxBodyBytes, BodyReadTimeout: readTimeout, Security: bearer,
-		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusInternalServerError},
+// connState keeps the set of connections that Close need not be polite to.
+func (s *Server) connState(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.silent, c)
+	case s.closed:
+		_ = c.Close()
+	default:
+		s.silent[c] = struct{}{}
 	}
 }

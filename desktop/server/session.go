@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -20,11 +21,13 @@ import (
 const (
 	tokenBytes   = 32
 	codeBytes    = 16
-	pairingBytes = 5 // 8 characters of base32
+	pairingBytes = 5
 	codeLife     = time.Minute
 	pairingLife  = 5 * time.Minute
 	maxCodes     = 64
 	maxSessions  = 256
+
+	pairingLength = pairingBytes * 8 / 5 // characters of base32
 
 	// Wrong codes: a burst of badBurst, then one each badEvery. 40 bits and five
 	// minutes leave a guesser no chance.
@@ -76,23 +79,33 @@ func (s *sessions) newCode(size int, life time.Duration) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropOldLocked()
-	s.codes[codeHash(code)] = time.Now().Add(life)
+	s.codes[sha256.Sum256([]byte(code))] = time.Now().Add(life)
 	return code
 }
 
-// codeHash is the same however a person types a code.
-func codeHash(code string) [32]byte {
-	code = strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(code))
-	return sha256.Sum256([]byte(code))
+// typed is the code that a person meant: codes have no 0, 1 and 8.
+func typed(code string) string {
+	return strings.NewReplacer(" ", "", "-", "", "0", "O", "1", "I", "8", "B").Replace(strings.ToUpper(code))
 }
 
+// dropOldLocked makes room for a code: of too many, the one goes that would end first.
 func (s *sessions) dropOldLocked() {
 	now := time.Now()
-	for h, until := range s.codes {
-		if now.After(until) || len(s.codes) >= maxCodes {
-			delete(s.codes, h)
+	maps.DeleteFunc(s.codes, func(_ [32]byte, until time.Time) bool { return now.After(until) })
+	if len(s.codes) >= maxCodes {
+		delete(s.codes, earliest(s.codes))
+	}
+}
+
+// earliest returns the key of the earliest time.
+func earliest(of map[[32]byte]time.Time) (first [32]byte) {
+	var least time.Time
+	for h, at := range of {
+		if least.IsZero() || at.Before(least) {
+			first, least = h, at
 		}
 	}
+	return first
 }
 
 // exchange gives a token for a code.
@@ -102,33 +115,25 @@ func (s *sessions) exchange(code string) (token string, err *problem) {
 	now := time.Now()
 	s.bad = max(0, s.bad-float64(now.Sub(s.badAt))/float64(badEvery))
 	s.badAt = now
-	if s.bad >= badBurst {
+	code = typed(code)
+	h := sha256.Sum256([]byte(code))
+	until, ok := s.codes[h]
+	// A right long code was not guessed: whoever floods this with wrong ones does
+	// not lock out the person.
+	if s.bad >= badBurst && (!ok || len(code) <= pairingLength) {
 		return "", newProblem(api.CodeTooMany, "Too many wrong codes", "Wait a minute, then ask for a new code with: linnet open")
 	}
-	h := codeHash(code)
-	until, ok := s.codes[h]
 	delete(s.codes, h)
 	if !ok || now.After(until) {
 		s.bad++
 		return "", newProblem(api.CodeUnauthorized, "This code does not work any more", "A code works once and for a short time. Get a new one with: linnet open")
 	}
 	if len(s.live) >= maxSessions {
-		s.dropOldestLocked()
+		delete(s.live, earliest(s.live))
 	}
 	token = random(tokenBytes)
 	s.live[sha256.Sum256([]byte(token))] = now
 	return token, nil
-}
-
-func (s *sessions) dropOldestLocked() {
-	var oldest [32]byte
-	first := true
-	for h, since := range s.live {
-		if first || since.Before(s.live[oldest]) {
-			oldest, first = h, false
-		}
-	}
-	delete(s.live, oldest)
 }
 
 func (s *sessions) end(header string) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -43,8 +44,11 @@ func (s *Server) listTopics(ctx context.Context, _ *struct{}) (*body[api.TopicLi
 	list := api.TopicList{Items: []api.Topic{}, Head: s.node.Head()} // head first: what happens meanwhile comes twice rather than never
 	for _, t := range s.node.Topics() {
 		info, err := t.Info(ctx)
+		if errors.Is(err, node.ErrNotFound) {
+			continue // left this moment
+		}
 		if err != nil {
-			return nil, s.fail(err)
+			return nil, s.fail(ctx, err)
 		}
 		list.Items = append(list.Items, apiTopic(info))
 	}
@@ -56,7 +60,7 @@ var kinds = map[string]node.Kind{api.KindBroadcast: node.Broadcast, api.KindOpen
 func (s *Server) createTopic(ctx context.Context, in *struct{ Body api.TopicDraft }) (*body[api.Topic], error) {
 	t, err := s.node.CreateTopic(ctx, node.TopicDraft{Kind: kinds[in.Body.Kind], Name: in.Body.Name, Description: in.Body.Description})
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return s.showTopic(ctx, t)
 }
@@ -64,7 +68,7 @@ func (s *Server) createTopic(ctx context.Context, in *struct{ Body api.TopicDraf
 func (s *Server) showTopic(ctx context.Context, t *node.Topic) (*body[api.Topic], error) {
 	info, err := t.Info(ctx)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return answer(apiTopic(info)), nil
 }
@@ -86,7 +90,7 @@ func (s *Server) changeTopic(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if err := t.Change(ctx, in.Body.Name, in.Body.Description); err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return s.showTopic(ctx, t)
 }
@@ -97,7 +101,7 @@ func (s *Server) leaveTopic(ctx context.Context, in *InTopic) (*struct{}, error)
 		return nil, err
 	}
 	if err := t.Leave(ctx); err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return nil, nil
 }
@@ -115,7 +119,7 @@ func (s *Server) markRead(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if err := t.MarkRead(ctx, id); err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return nil, nil
 }
@@ -129,7 +133,7 @@ func (s *Server) keepDraft(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if err := t.SetDraft(ctx, in.Body.Text); err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return nil, nil
 }
@@ -137,7 +141,7 @@ func (s *Server) keepDraft(ctx context.Context, in *struct {
 func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.LinkPreview], error) {
 	p, err := s.node.Preview(ctx, in.Body.Link)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return answer(api.LinkPreview{
 		Topic: p.Topic.String(), Kind: p.Kind.String(), Name: p.Name, Description: p.Description,
@@ -148,7 +152,7 @@ func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (
 func (s *Server) accept(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.Topic], error) {
 	t, err := s.node.Follow(ctx, in.Body.Link)
 	if err != nil {
-		return nil, s.fail(err)
+		return nil, s.fail(ctx, err)
 	}
 	return s.showTopic(ctx, t)
 }
