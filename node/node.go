@@ -184,6 +184,13 @@ func (n *Node) Me() Me {
 	return Me{Name: n.name, Account: n.account.Public(), Device: n.device.Public()}
 }
 
+// ownName is Me().Name without working keys out.
+func (n *Node) ownName() string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.name
+}
+
 // SetName changes what this person is called. Topics hear of it with the next
 // message written there. The error matches ErrBadName.
 func (n *Node) SetName(ctx context.Context, name string) error {

@@ -316,4 +316,4 @@ func (n *Node) noteHanded() {
 }
 
 // handedTogether is how long the first of several waits for the others.
-const handedTogether = 20 * time.Millisecond
+const handedTogether = 200 * time.Millisecond

@@ -69,6 +69,7 @@ type Topic struct {
 	awaiting chan struct{} // one for each record that waits for the genesis
 
 	recent recent
+	heads  heads
 
 	pendingMu sync.Mutex
 	pending   []*entry   // own records waiting to be written

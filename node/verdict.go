@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/linnet-im/linnet/node/message"
@@ -80,10 +81,14 @@ func provablyFalse(err error) bool {
 // take is the one function that every record of others passes, whatever way it
 // came. nil means that it was right and is stored now.
 func (t *Topic) take(ctx context.Context, r *record.Record) error {
-	if err := t.judge(r); err != nil {
+	head, err := t.headOf(r.Writer)
+	if err != nil {
 		return err
 	}
-	if err := t.place(ctx, r); err != nil {
+	if err := t.judge(r, head); err != nil {
+		return err
+	}
+	if err := t.place(ctx, r, head); err != nil {
 		return err
 	}
 	outcomes, err := t.node.store.Commit(ctx, storage.Batch{Puts: []storage.Put{{Record: stored(r), Event: eventOf(r)}}})
@@ -97,6 +102,9 @@ func (t *Topic) take(ctx context.Context, r *record.Record) error {
 		return t.forked(ctx, r)
 	}
 	t.recent.add(r)
+	if r.Seq > head.seq {
+		t.heads.add(r)
+	}
 	t.mu.Lock()
 	changed := t.tookLocked(r)
 	t.mu.Unlock()
@@ -107,9 +115,21 @@ func (t *Topic) take(ctx context.Context, r *record.Record) error {
 	return nil
 }
 
-// judge checks what needs nothing but the record and the topic's state, the
-// signature last because it costs most.
-func (t *Topic) judge(r *record.Record) error {
+// headOf returns the newest record of a chain that is here; Seq is 0 where there is none.
+func (t *Topic) headOf(w Writer) (chainHead, error) {
+	if h, ok := t.heads.get(w); ok {
+		return h, nil
+	}
+	head, err := t.node.store.Head(t.space(), storage.Chain(w))
+	if errors.Is(err, storage.ErrNotFound) {
+		return chainHead{}, nil
+	}
+	return chainHead{seq: head.Seq, id: record.ID(head.ID), time: head.Time}, err
+}
+
+// judge checks what needs nothing but the record, its chain's head and the
+// topic's state, the signature last because it costs most.
+func (t *Topic) judge(r *record.Record, head chainHead) error {
 	if r.TopicID() != t.id {
 		return fmt.Errorf("%w: of another topic", record.ErrForm)
 	}
@@ -134,8 +154,10 @@ func (t *Topic) judge(r *record.Record) error {
 			return err
 		}
 	}
-	if has, err := t.node.store.Has(t.space(), storage.ID(r.ID())); err != nil || has {
-		return errors.Join(err, errDuplicate)
+	if r.Seq <= head.seq {
+		if has, err := t.node.store.Has(t.space(), storage.ID(r.ID())); err != nil || has {
+			return errors.Join(err, errDuplicate)
+		}
 	}
 	return r.Verify()
 }
@@ -154,20 +176,16 @@ func checkContent(r *record.Record) error {
 }
 
 // place checks r against its neighbours in the writer's chain, where they are here.
-func (t *Topic) place(ctx context.Context, r *record.Record) error {
-	chain := storage.Chain(r.Writer)
-	head, err := t.node.store.Head(t.space(), chain)
-	if errors.Is(err, storage.ErrNotFound) {
+func (t *Topic) place(ctx context.Context, r *record.Record, head chainHead) error {
+	if head.seq == 0 {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	if r.Seq == head.Seq+1 { // the usual case
-		if r.Prev != record.ID(head.ID) {
+	chain := storage.Chain(r.Writer)
+	if r.Seq == head.seq+1 { // the usual case
+		if r.Prev != head.id {
 			return t.forked(ctx, r)
 		}
-		if r.Time < head.Time {
+		if r.Time < head.time {
 			return fmt.Errorf("%w: time goes back in its chain", record.ErrForm)
 		}
 		return nil
@@ -244,6 +262,49 @@ func (t *Topic) tookLocked(r *record.Record) (changed bool) {
 		}
 	}
 	return false
+}
+
+// chainHead is the newest record of a writer's chain that is here.
+type chainHead struct {
+	seq  uint64
+	id   record.ID
+	time int64
+}
+
+// heads remembers the heads of the chains that are written now, so that the next
+// record of each is placed without asking the store.
+type heads struct {
+	mu sync.Mutex
+	of map[Writer]chainHead
+}
+
+const maxHeads = 1024
+
+func (c *heads) get(w Writer) (chainHead, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, ok := c.of[w]
+	return h, ok
+}
+
+// add takes a record that is stored.
+func (c *heads) add(r *record.Record) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, known := c.of[r.Writer]
+	if known && h.seq >= r.Seq {
+		return
+	}
+	if c.of == nil {
+		c.of = map[Writer]chainHead{}
+	}
+	if !known && len(c.of) >= maxHeads {
+		for w := range c.of { // any
+			delete(c.of, w)
+			break
+		}
+	}
+	c.of[r.Writer] = chainHead{r.Seq, r.ID(), r.Time}
 }
 
 // seeLocked keeps the frontier: what this device has seen and not yet named.

@@ -172,7 +172,7 @@ type writing struct {
 }
 
 func (t *Topic) startWriting() writing {
-	me := t.node.Me().Name
+	me := t.node.ownName()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	w := writing{t: t, head: t.head, now: time.Now().UnixMilli(), batch: storage.Batch{Durable: true}}
@@ -264,7 +264,7 @@ func (w *writing) commit(ctx context.Context) error {
 	introduced := ""
 	for _, r := range w.records {
 		if r.Kind == record.KindIntro {
-			introduced = t.node.Me().Name
+			introduced = t.node.ownName()
 		}
 	}
 	if introduced != "" {

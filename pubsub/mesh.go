@@ -19,10 +19,10 @@ import (
 func meshParams(degree int) gossip.GossipSubParams {
 	m := gossip.DefaultGossipSubParams()
 	m.D, m.Dlo, m.Dhi, m.Dscore = degree, degree, degree+2, degree
-	m.Dout = max(0, (degree-1)/2) // the library wants it below D/2
-	m.Dlazy = 3
+	m.Dout = max(0, (degree-1)/2)                   // the library wants it below D/2
+	m.Dlazy, m.GossipFactor = 2, 0.1                // each id is told to few, and seldom: in a busy topic that is most of what is sent besides messages
 	m.HeartbeatInitialDelay = 50 * time.Millisecond // an early first mesh: who just came has something to say
-	m.HistoryLength, m.HistoryGossip = 10, 4        // heartbeats, of a second each
+	m.HistoryLength, m.HistoryGossip = 10, 2        // heartbeats, of a second each
 	m.MaxIDontWantLength = maxNoted
 	m.MaxIDontWantMessages = queueSize // RPCs of one peer within a heartbeat whose senders inspect notes
 	m.IDontWantMessageTTL = 2          // heartbeats

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // diskReserve is kept free. Badger writes to mapped files: on a full disk a write does not return an error, it kills the
@@ -59,12 +61,41 @@ func dirSize(dir string) (total int64) {
 	return total
 }
 
-// walSync sees to it that logs are synced in order. Badger's Sync covers the log that is written now; when that has just
-// been changed for a new one, the end of the one before might not be on disk yet, and a power cut would leave a hole
-// behind newer records.
+// walSync puts the log on disk, in order. When the log that is written now has just been changed for a new one, the end
+// of the one before might not be on disk yet, and a power cut would leave a hole behind newer records.
 type walSync struct {
 	dir  string
-	next int // number of the log after the one that is written now
+	next int      // number of the log after the one that is written now
+	log  *os.File // the one that is written now, nil until it is needed
+}
+
+// sync makes durable what was committed. Badger's own Sync asks the disk twice, for the log and for a value log that we
+// never use; where the system can sync a mapped file through a second descriptor, once is enough.
+func (ws *walSync) sync(db *badger.DB) error {
+	if err := ws.rotated(); err != nil {
+		return err
+	}
+	if !syncsMappedFiles {
+		return db.Sync()
+	}
+	if ws.log == nil {
+		f, err := os.OpenFile(ws.path(ws.next-1), os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		ws.log = f
+		if err := syncDir(ws.dir); err != nil {
+			return err
+		}
+	}
+	return syncData(ws.log)
+}
+
+func (ws *walSync) close() {
+	if ws.log != nil {
+		_ = ws.log.Close() // nothing was written through it
+		ws.log = nil
+	}
 }
 
 func (ws *walSync) init(dir string) {
@@ -97,6 +128,7 @@ func (ws *walSync) rotated() error {
 	if _, err := os.Lstat(ws.path(ws.next)); err != nil {
 		return nil
 	}
+	ws.close()
 	ws.init(ws.dir)
 	for _, name := range ws.logs() {
 		f, err := os.OpenFile(filepath.Join(ws.dir, name), os.O_RDWR, 0)

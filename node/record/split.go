@@ -53,3 +53,63 @@ func byteString(b []byte) (s, rest []byte, err error) {
 	}
 	return b[head : head+n : head+n], b[head+n:], nil
 }
+
+// headerFields is how many fields a header has.
+const headerFields = 10
+
+// headerReader reads the parts of a header, each in its shortest form only (RFC
+// 8949 §4.2.1). After something else bad is set, and what it returns is zero.
+type headerReader struct {
+	rest []byte
+	bad  bool
+}
+
+// head reads the initial byte and the argument of an item of one major type.
+func (r *headerReader) head(major byte) uint64 {
+	if r.bad || len(r.rest) == 0 || r.rest[0]>>5 != major {
+		r.bad = true
+		return 0
+	}
+	info := r.rest[0] & 0x1f
+	r.rest = r.rest[1:]
+	if info < 24 {
+		return uint64(info)
+	}
+	size := 1 << (info - 24) // bytes of the argument: 1, 2, 4, 8
+	if info > 27 || len(r.rest) < size {
+		r.bad = true
+		return 0
+	}
+	var v uint64
+	for _, c := range r.rest[:size] {
+		v = v<<8 | uint64(c)
+	}
+	r.rest = r.rest[size:]
+	if size == 1 && v < 24 || size > 1 && v>>(4*size) == 0 { // would have fitted in less
+		r.bad = true
+	}
+	return v
+}
+
+func (r *headerReader) uint() uint64 { return r.head(0) }
+
+func (r *headerReader) array() uint64 { return r.head(4) }
+
+func (r *headerReader) bytes() []byte {
+	n := r.head(2)
+	if r.bad || n > uint64(len(r.rest)) {
+		r.bad = true
+		return nil
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *headerReader) bytes32() (b [32]byte) {
+	if s := r.bytes(); len(s) == 32 {
+		return [32]byte(s)
+	}
+	r.bad = true
+	return b
+}
