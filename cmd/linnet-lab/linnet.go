@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/linnet-im/linnet/node"
 )
@@ -31,12 +33,9 @@ func (l *linnet) connect(ctx context.Context, address string) error {
 
 func (l *linnet) join(ctx context.Context, link string) (string, error) {
 	var err error
-	switch {
-	case link == "" && len(l.node.Topics()) > 0:
-		l.topic = l.node.Topics()[0]
-	case link == "":
+	if link == "" {
 		l.topic, err = l.node.CreateTopic(ctx, node.TopicDraft{Kind: node.OpenTopic, Name: "Lab"})
-	default:
+	} else {
 		l.topic, err = l.node.Follow(ctx, link)
 	}
 	if err != nil {
@@ -47,12 +46,12 @@ func (l *linnet) join(ctx context.Context, link string) (string, error) {
 	return l.topic.Link(), nil
 }
 
-func (l *linnet) followers() int {
-	info, err := l.topic.Info(context.Background())
+func (l *linnet) followers(ctx context.Context) (int, error) {
+	info, err := l.topic.Info(ctx)
 	if err != nil || info.Completeness.Waiting {
-		return 0
+		return 0, err
 	}
-	return info.Followers
+	return info.Followers, nil
 }
 
 func (l *linnet) post(ctx context.Context, text string) error {
@@ -60,21 +59,27 @@ func (l *linnet) post(ctx context.Context, text string) error {
 	return err
 }
 
-func (l *linnet) receive(ctx context.Context, got func(string)) error {
+// receive takes the time of the event; reading the text is work of the reader,
+// and counts as processor time only.
+func (l *linnet) receive(ctx context.Context, got func(string, time.Time)) error {
 	for {
 		ev, err := l.sub.Next(ctx)
+		if errors.Is(err, node.ErrClosed) || ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		if ev.Type != node.MessageCreated {
 			continue
 		}
+		now := time.Now()
 		m, err := l.topic.Message(ctx, ev.Record)
 		if err != nil {
 			return err
 		}
 		if !m.Author.Me {
-			got(m.Text)
+			got(m.Text, now)
 		}
 	}
 }

@@ -2,11 +2,18 @@
 // ratio counts and not the machine.
 //
 //	go run ./cmd/linnet-lab live
+//	go run ./cmd/linnet-lab live --n 8 --rounds 5 --only live --verbose
+//
+// It is a coordinator that runs itself again as worker processes, one for each
+// node, and talks to them in lines of JSON. It measures on Linux only.
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -14,8 +21,14 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(rootContext(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx)
+	stop()
+	os.Exit(code)
+}
+
+// execute runs the command line of the process and returns its exit code.
+func execute(ctx context.Context) int {
 	root := &cobra.Command{
 		Use:           "linnet-lab",
 		Short:         "Measure Linnet beside raw gossipsub, in one run",
@@ -23,8 +36,17 @@ func main() {
 		SilenceErrors: true,
 	}
 	root.AddCommand(liveCommand(), workerCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "linnet-lab:", err)
-		os.Exit(1)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
 	}
+	if inner := (*insideError)(nil); !errors.As(err, &inner) { // that one has spoken already
+		fmt.Fprintln(os.Stderr, "linnet-lab:", err)
+	}
+	return 1
 }
+
+// insideError is the failure of the run in the network namespace, which told why itself.
+type insideError struct{ err *exec.ExitError }
+
+func (e *insideError) Error() string { return e.err.Error() }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
+	"unsafe"
 )
 
 // inside is set in the run that has a network of its own.
@@ -13,25 +16,53 @@ const inside = "LINNET_LAB_INSIDE"
 
 // ownNetwork runs the program again in a fresh network namespace, where the
 // loopback interface carries nothing else, and reports that this was done.
-// Without root it measures where it is, and says so.
-func ownNetwork(ctx context.Context) (done bool, err error) {
+// Without the right to do so it measures where it is; where says which it was.
+func ownNetwork(ctx context.Context) (done bool, where string, err error) {
 	if os.Getenv(inside) != "" {
-		if out, err := exec.CommandContext(ctx, "ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-			return false, fmt.Errorf("bring loopback up: %w: %s", err, out)
-		}
-		return false, nil
+		return false, "a network namespace of its own", loopbackUp()
 	}
+	const shared = "this computer's loopback, where wire bytes include those of others: "
 	if os.Geteuid() != 0 {
-		fmt.Fprintln(os.Stderr, "not root: wire bytes are those of this computer's loopback, others' traffic included")
-		return false, nil
+		return false, shared + "a network namespace needs root", nil
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	cmd := exec.CommandContext(ctx, self, os.Args[1:]...)
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	return true, cmd.Run()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it removes its folders
+	cmd.WaitDelay = 20 * time.Second
+	if err := cmd.Start(); err != nil {
+		return false, shared + err.Error(), nil
+	}
+	err = cmd.Wait()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return true, "", &insideError{exit}
+	}
+	return true, "", err
 }
+
+// loopbackUp switches the loopback interface on, which a new namespace has off (netdevice(7)).
+func loopbackUp() error {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("bring loopback up: %w", err)
+	}
+	defer syscall.Close(fd)
+	request := struct { // struct ifreq, 40 bytes
+		name  [syscall.IFNAMSIZ]byte
+		flags uint16
+		_     [22]byte
+	}{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
+	copy(request.name[:], "lo")
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		return fmt.Errorf("bring loopback up: %w", errno)
+	}
+	return nil
+}
+
+// tie ends cmd with this process, should it be killed before it can do so itself.
+func tie(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

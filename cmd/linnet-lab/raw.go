@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/libp2p/go-libp2p"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -12,13 +14,14 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 )
 
-// raw is go-libp2p-pubsub as it comes: gossipsub, StrictSign (Ed25519), no
-// storage; only its queues are 1,024 long, because the usual 32 lose messages.
+// raw is go-libp2p-pubsub as it comes, on a plain host: gossipsub with its own
+// parameters, StrictSign (Ed25519), no storage; only its queues are rawQueue
+// long, because the usual 32 lose messages.
 type raw struct {
-	host  host.Host
-	topic *pubsub.Topic
-	sub   *pubsub.Subscription
-	ps    *pubsub.PubSub
+	host   host.Host
+	gossip *pubsub.PubSub
+	topic  *pubsub.Topic
+	sub    *pubsub.Subscription
 }
 
 const rawQueue = 1024
@@ -32,12 +35,12 @@ func openRaw(ctx context.Context, transport, listen string) (system, error) {
 	if err != nil {
 		return nil, err
 	}
-	ps, err := pubsub.NewGossipSub(ctx, h, pubsub.WithMessageSignaturePolicy(pubsub.StrictSign),
+	g, err := pubsub.NewGossipSub(ctx, h, pubsub.WithMessageSignaturePolicy(pubsub.StrictSign),
 		pubsub.WithPeerOutboundQueueSize(rawQueue), pubsub.WithValidateQueueSize(rawQueue))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, h.Close())
 	}
-	return &raw{host: h, ps: ps}, nil
+	return &raw{host: h, gossip: g}, nil
 }
 
 func (r *raw) address() string { return fmt.Sprintf("%s/p2p/%s", r.host.Addrs()[0], r.host.ID()) }
@@ -51,25 +54,28 @@ func (r *raw) connect(ctx context.Context, address string) error {
 }
 
 func (r *raw) join(context.Context, string) (link string, err error) {
-	if r.topic, err = r.ps.Join("lab"); err != nil {
+	if r.topic, err = r.gossip.Join("lab"); err != nil {
 		return "", err
 	}
 	r.sub, err = r.topic.Subscribe(pubsub.WithBufferSize(rawQueue))
 	return "lab", err
 }
 
-func (r *raw) followers() int { return len(r.topic.ListPeers()) }
+func (r *raw) followers(context.Context) (int, error) { return len(r.topic.ListPeers()), nil }
 
 func (r *raw) post(ctx context.Context, text string) error { return r.topic.Publish(ctx, []byte(text)) }
 
-func (r *raw) receive(ctx context.Context, got func(string)) error {
+func (r *raw) receive(ctx context.Context, got func(string, time.Time)) error {
 	for {
 		m, err := r.sub.Next(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		if m.ReceivedFrom != r.host.ID() {
-			got(string(m.GetData()))
+			got(string(m.GetData()), time.Now())
 		}
 	}
 }

@@ -4,104 +4,196 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
 )
 
-// report prints tables, or keeps everything for one JSON document.
+// report prints what was measured as it comes, or all of it as one JSON document.
 type report struct {
-	out  io.Writer
-	json bool
-	doc  struct {
-		Live   []liveRow       `json:"live,omitempty"`
-		Single []*singleResult `json:"single,omitempty"`
+	out io.Writer
+	opt liveOptions
+	doc struct {
+		Setting setting     `json:"setting"`
+		Live    []liveTable `json:"live,omitempty"`
+		Single  []*idleRow  `json:"single,omitempty"`
+		Others  float64     `json:"single_others_cores,omitempty"`
 	}
 }
 
-type liveRow struct {
-	Nodes       int      `json:"nodes"`
-	Raw, Linnet []sample `json:"-"`
-	Figures     []figure `json:"figures"`
+// setting is what one needs to know to measure the same again.
+type setting struct {
+	Seed      uint64   `json:"seed"`
+	Rounds    int      `json:"rounds"`
+	Transport string   `json:"transport"`
+	Network   string   `json:"network"`
+	CPUs      int      `json:"cpus"`
+	Go        string   `json:"go"`
+	Modules   []string `json:"modules"`
+	Quick     bool     `json:"quick,omitempty"`
 }
+
+type liveTable struct {
+	Nodes    int      `json:"nodes"`
+	Others   float64  `json:"others_cores"` // that other programs kept busy meanwhile; above disturbing the figures are worthless
+	Raw      []sample `json:"raw"`
+	Linnet   []sample `json:"linnet"`
+	Figures  []figure `json:"figures"`
+	Repeated int      `json:"repeated,omitempty"`
+}
+
+// disturbing is how many cores of others make figures worthless.
+const disturbing = 0.5
 
 // figure is one thing measured on both sides.
 type figure struct {
-	Name        string  `json:"name"`
-	Raw, Linnet float64 // medians
-	Ratio       float64
-	Bar         float64 `json:"bar,omitempty"` // the ratio to reach, 0 for none
-	AtLeast     bool    `json:"at_least,omitempty"`
-	RawSpread   string
-	Spread      string
+	Name         string  `json:"name"`
+	Raw          float64 `json:"raw"` // median over the rounds
+	Linnet       float64 `json:"linnet"`
+	Ratio        float64 `json:"ratio"` // of the medians
+	RawSpread    string  `json:"raw_spread,omitempty"`
+	LinnetSpread string  `json:"linnet_spread,omitempty"`
+	RatioSpread  string  `json:"ratio_spread,omitempty"` // of the rounds
+	Verdict      string  `json:"verdict,omitempty"`
 }
 
-func (f figure) verdict() string {
-	switch {
-	case f.Bar == 0:
-		return ""
-	case f.AtLeast && f.Ratio >= f.Bar, !f.AtLeast && f.Ratio <= f.Bar:
-		return fmt.Sprintf("reached (bar %.1f)", f.Bar)
-	}
-	return fmt.Sprintf("MISSED (bar %.1f)", f.Bar)
+// bar is what a figure has to reach.
+type bar struct {
+	limit   float64
+	atLeast bool
+	unit    string
 }
 
-func (r *report) live(n int, raw, linnet []sample) {
-	row := liveRow{Nodes: n}
-	add := func(name string, bar float64, atLeast bool, of func(sample) float64) {
-		var a, b []float64
-		for _, s := range raw {
-			a = append(a, of(s))
-		}
-		for _, s := range linnet {
-			b = append(b, of(s))
-		}
-		f := figure{Name: name, Raw: median(a), Linnet: median(b), AtLeast: atLeast, RawSpread: spread(a), Spread: spread(b)}
-		f.Ratio = f.Linnet / f.Raw
-		if n >= 8 {
-			f.Bar = bar
-		}
-		row.Figures = append(row.Figures, f)
+func (b bar) verdict(got float64) string {
+	word, sign := "MISSED", "at most"
+	if b.atLeast {
+		sign = "at least"
 	}
-	add("p50, ms", 1.2, false, func(s sample) float64 { return s.P50 })
-	add("p99, ms", 0, false, func(s sample) float64 { return s.P99 })
-	add("last of all p50, ms", 0, false, func(s sample) float64 { return s.Last })
-	add("posts/s", 1.2, true, func(s sample) float64 { return s.Rate })
-	add("wire B/delivery", 0.6, false, func(s sample) float64 { return s.Wire })
-	add("CPU us/delivery", 0, false, func(s sample) float64 { return s.CPU })
-	r.doc.Live = append(r.doc.Live, row)
-	if r.json {
-		return
+	if (b.atLeast && got >= b.limit) || (!b.atLeast && got <= b.limit) {
+		word = "passed"
 	}
-	fmt.Fprintf(r.out, "\n%d nodes, posts of %d bytes, %d rounds    raw gossipsub            Linnet                   ratio\n", n, textSize, len(raw))
-	for _, f := range row.Figures {
-		fmt.Fprintf(r.out, "  %-28s %10.4g %-14s %10.4g %-14s %6.2f  %s\n", f.Name, f.Raw, f.RawSpread, f.Linnet, f.Spread, f.Ratio, f.verdict())
+	return fmt.Sprintf("%s (%s %g%s)", word, sign, b.limit, b.unit)
+}
+
+// measures are the columns of a sample, with the bar for their ratio from barNodes on.
+var measures = [...]struct {
+	name string
+	of   func(sample) float64
+	bar  bar
+}{
+	{"p50, ms", func(s sample) float64 { return s.P50 }, bar{limit: 1.2, unit: "x"}},
+	{"p99, ms", func(s sample) float64 { return s.P99 }, bar{}},
+	{"last node p50, ms", func(s sample) float64 { return s.Last }, bar{}},
+	{"posts/s", func(s sample) float64 { return s.Rate }, bar{limit: 1.2, atLeast: true, unit: "x"}},
+	{"wire B/delivery", func(s sample) float64 { return s.Wire }, bar{limit: 0.6, unit: "x"}},
+	{"CPU us/delivery", func(s sample) float64 { return s.CPU }, bar{}},
+}
+
+const barNodes = 8
+
+func newReport(o liveOptions, where string, out io.Writer) *report {
+	r := &report{out: out, opt: o}
+	r.doc.Setting = setting{
+		Seed: o.Seed, Rounds: o.Rounds, Transport: o.Transport, Network: where, Quick: o.Quick,
+		CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: modules(),
+	}
+	s := r.doc.Setting
+	r.say("seed %d, %s, %d CPUs, %s, %s\nmeasured on %s\n", s.Seed, s.Transport, s.CPUs, s.Go, strings.Join(s.Modules, ", "), s.Network)
+	if o.Quick {
+		r.say("QUICK: one short round, these figures mean nothing\n")
+	}
+	return r
+}
+
+// modules are the versions that the figures depend on.
+func modules() (out []string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return nil
+	}
+	for _, m := range info.Deps {
+		for _, name := range []string{"go-libp2p", "go-libp2p-pubsub", "badger/v4"} {
+			if strings.HasSuffix(m.Path, "/"+name) {
+				out = append(out, name+" "+m.Version)
+			}
+		}
+	}
+	return out
+}
+
+// say prints, unless JSON is wanted.
+func (r *report) say(format string, args ...any) {
+	if !r.opt.JSON {
+		fmt.Fprintf(r.out, format, args...)
 	}
 }
 
-func (r *report) single(results []*singleResult) {
-	r.doc.Single = results
-	if r.json {
-		return
+func (r *report) table(n int, raw, linnet []sample, others float64) {
+	t := liveTable{Nodes: n, Others: math.Round(others*100) / 100, Raw: raw, Linnet: linnet}
+	for _, m := range measures {
+		a, b := column(raw, m.of), column(linnet, m.of)
+		f := figure{Name: m.name, Raw: median(a), Linnet: median(b), RawSpread: spread(a), LinnetSpread: spread(b), RatioSpread: spread(ratios(b, a))}
+		if f.Raw != 0 {
+			f.Ratio = f.Linnet / f.Raw
+		}
+		if n >= barNodes && m.bar.limit != 0 {
+			f.Verdict = m.bar.verdict(f.Ratio)
+		}
+		t.Figures = append(t.Figures, f)
 	}
-	for _, s := range results {
-		fmt.Fprintf(r.out, "\none node, %d posts in its store\n", s.Records)
-		if s.RSS > 0 {
-			fmt.Fprintf(r.out, "  idle: %.1f MB resident (%.1f MB of it anonymous)  %s\n", float64(s.RSS)/1e6, float64(s.Anon)/1e6, reached(float64(s.RSS)/1e6 < 50, "under 50 MB"))
+	for _, s := range slices.Concat(raw, linnet) {
+		t.Repeated += s.More
+	}
+	r.doc.Live = append(r.doc.Live, t)
+	r.say("\n%d nodes, %d rounds; others kept %.2f cores busy\n", n, len(raw), others)
+	r.say("  %-18s %9s %-15s %9s %-15s %6s %-11s\n", "median (spread)", "raw", "", "Linnet", "", "ratio", "")
+	for _, f := range t.Figures {
+		r.say("  %-18s %9.4g %-15s %9.4g %-15s %6.2f %-11s %s\n", f.Name, f.Raw, f.RawSpread, f.Linnet, f.LinnetSpread, f.Ratio, f.RatioSpread, f.Verdict)
+	}
+	r.disturbed(others)
+	if t.Repeated > 0 {
+		r.say("  WRONG: %d posts were delivered twice\n", t.Repeated)
+	}
+}
+
+func column(samples []sample, of func(sample) float64) (xs []float64) {
+	for _, s := range samples {
+		xs = append(xs, of(s))
+	}
+	return xs
+}
+
+func (r *report) single(rows []*idleRow, others float64) {
+	r.doc.Single, r.doc.Others = rows, math.Round(others*100)/100
+	r.say("\nthe program alone; others kept %.2f cores busy\n", others)
+	for _, s := range rows {
+		r.say("  %d posts in its store\n", s.Records)
+		for i := range s.Idle {
+			m := &s.Idle[i]
+			m.Verdict = bar{limit: 50, unit: " MB"}.verdict(m.Resident)
+			r.say("    idle, after %2d starts  %6.1f MB resident, %.1f anonymous  %s\n", m.Starts, m.Resident, m.Anonymous, m.Verdict)
 		}
 		if len(s.Post) > 0 {
-			fmt.Fprintf(r.out, "  process start to first post at a known node: %.0f ms (%s)  %s\n", median(s.Post), spread(s.Post), reached(median(s.Post) <= 100, "100 ms"))
-			fmt.Fprintf(r.out, "  process start to the page: %.0f ms (%s)  %s\n", median(s.Page), spread(s.Page), reached(median(s.Page) <= 200, "200 ms"))
+			s.FirstPost = bar{limit: 100, unit: " ms"}.verdict(median(s.Post))
+			s.FirstPage = bar{limit: 200, unit: " ms"}.verdict(median(s.Page))
+			r.say("    exec to first post    %6.1f ms (%s)  %s\n", median(s.Post), spread(s.Post), s.FirstPost)
+			r.say("    exec to page          %6.1f ms (%s)  %s\n", median(s.Page), spread(s.Page), s.FirstPage)
 		}
 	}
+	r.disturbed(others)
 }
 
-func reached(ok bool, bar string) string {
-	if ok {
-		return "reached (bar " + bar + ")"
+// disturbed warns where others took so much that the figures are worthless.
+func (r *report) disturbed(others float64) {
+	if others > disturbing {
+		r.say("  DISTURBED: others kept more than %g cores busy, run it again\n", disturbing)
 	}
-	return "MISSED (bar " + bar + ")"
 }
 
 func (r *report) end() error {
-	if !r.json {
+	if !r.opt.JSON {
 		return nil
 	}
 	e := json.NewEncoder(r.out)

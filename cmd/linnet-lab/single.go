@@ -4,31 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/linnet-im/linnet/node"
 )
 
-const manyRecords = 100_000
+const (
+	manyRecords = 100_000
+	starts      = 7
+	idleFor     = 10 * time.Second
+	startWithin = 20 * time.Second
+	pollPage    = 2 * time.Millisecond
+)
 
-// singleResult is what one node costs on a store of some size.
-type singleResult struct {
-	Records   int
-	RSS, Anon int64     // of an idle node, bytes
-	Post      []float64 // ms from process start to the first post at a known peer
-	Page      []float64 // ms from process start to the page
+// idleRow is what the program costs alone, on a store of some size.
+type idleRow struct {
+	Records   int       `json:"records"`
+	Idle      []mem     `json:"idle,omitempty"`
+	Post      []float64 `json:"first_post_ms,omitempty"` // exec to a queued post's event at a known node
+	Page      []float64 `json:"first_page_ms,omitempty"` // exec to the page served
+	FirstPost string    `json:"first_post_verdict,omitempty"`
+	FirstPage string    `json:"first_page_verdict,omitempty"`
 }
 
-// single measures one node's memory and start, on an empty store and on a large one.
+// mem is the memory of the idle program, MB.
+type mem struct {
+	Starts    int     `json:"starts"` // of nodes on this store before
+	Resident  float64 `json:"resident_mb"`
+	Anonymous float64 `json:"anonymous_mb"`
+	Verdict   string  `json:"verdict"`
+}
+
+// single measures the program's memory and start, on an empty store and on a
+// large one, in turn. The idle memory is read before and after the starts: each
+// start leaves small files in the store, which it merges sooner or later.
 func single(ctx context.Context, o liveOptions, r *report) (err error) {
-	if !slices.Contains(o.Only, "memory") && !slices.Contains(o.Only, "start") {
+	wantMemory, wantStart := slices.Contains(o.Only, "memory"), slices.Contains(o.Only, "start")
+	if !wantMemory && !wantStart {
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "linnet-lab-")
@@ -36,218 +53,166 @@ func single(ctx context.Context, o liveOptions, r *report) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	program := filepath.Join(dir, "linnet")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/linnet-im/linnet/cmd/linnet")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the program: %w: %s", err, out)
+	path, err := buildProgram(ctx, dir, o.Quick)
+	if err != nil {
+		return err
 	}
-	many := manyRecords
+	many, rounds, wait := manyRecords, starts, idleFor
 	if o.Quick {
-		many = 2000
+		many, rounds, wait = 1000, 1, time.Second
 	}
-	var results []*singleResult
-	var stores []string
+	var rows []*idleRow
+	var stores []*store
 	for _, records := range []int{0, many} {
-		store := filepath.Join(dir, fmt.Sprint(records))
-		if err := fill(ctx, store, records); err != nil {
-			return fmt.Errorf("fill a store: %w", err)
+		s, err := makeStore(ctx, filepath.Join(dir, fmt.Sprint(records)), records)
+		if err != nil {
+			return fmt.Errorf("make a store of %d posts: %w", records, err)
 		}
-		stores = append(stores, store)
-		results = append(results, &singleResult{Records: records})
+		stores = append(stores, s)
+		rows = append(rows, &idleRow{Records: records})
 	}
-	rounds := 7
-	if o.Quick {
-		rounds = 1
+	began, busy, own := time.Now(), busyCPU(), ownCPU()+childCPU()
+	measureIdle := func() error {
+		if !wantMemory {
+			return nil
+		}
+		return idle(ctx, path, stores, rows, wait)
 	}
-	if slices.Contains(o.Only, "start") {
-		for range rounds {
-			for i, s := range results {
-				if err := firstPost(ctx, stores[i], s); err != nil {
-					return fmt.Errorf("first post: %w", err)
-				}
-				if err := firstPage(ctx, program, stores[i], s); err != nil {
-					return fmt.Errorf("first page: %w", err)
-				}
+	if err := measureIdle(); err != nil {
+		return fmt.Errorf("idle memory: %w", err)
+	}
+	if !wantStart {
+		rounds = 0
+	}
+	for range rounds {
+		for i, row := range rows {
+			if err := row.start(ctx, path, stores[i]); err != nil {
+				return err
 			}
 		}
 	}
-	if slices.Contains(o.Only, "memory") {
-		for i, s := range results {
-			if err := idle(ctx, program, stores[i], s, o.Quick); err != nil {
-				return fmt.Errorf("idle node: %w", err)
-			}
+	if wantStart {
+		if err := measureIdle(); err != nil {
+			return fmt.Errorf("idle memory after the starts: %w", err)
 		}
 	}
-	r.single(results)
+	r.single(rows, others(began, busy, own))
 	return nil
 }
 
-// fill makes a data folder with one topic and so many posts, written by another
-// node that is gone afterwards: of own posts that nobody has a start would send
-// all first.
-func fill(ctx context.Context, dir string, records int) (err error) {
-	writerDir, err := os.MkdirTemp("", "linnet-lab-writer-")
+// buildProgram builds the program as it is given to people, or, quick, in the
+// way that the build cache is likely to hold already.
+func buildProgram(ctx context.Context, dir string, quick bool) (path string, err error) {
+	path = filepath.Join(dir, "linnet")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/linnet-im/linnet/cmd/linnet")
+	if !quick {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the program: %w: %s", err, out)
+	}
+	return path, nil
+}
+
+// start measures both starts once.
+func (row *idleRow) start(ctx context.Context, path string, s *store) error {
+	took, err := s.firstPost(ctx, func() (*program, error) { return s.run(ctx, path) })
 	if err != nil {
-		return err
+		return fmt.Errorf("first post: %w", err)
 	}
-	defer os.RemoveAll(writerDir)
-	var nodes [2]*node.Node
-	for i, d := range []string{writerDir, dir} {
-		if nodes[i], err = node.Open(ctx, node.Config{Dir: d, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true}); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, nodes[i].Close()) }()
-	}
-	topic, err := nodes[0].CreateTopic(ctx, node.TopicDraft{Kind: node.OpenTopic, Name: "Lab"})
+	row.Post = append(row.Post, ms(took))
+	p, err := s.run(ctx, path)
 	if err != nil {
-		return err
+		return fmt.Errorf("first page: %w", err)
 	}
-	store, err := nodes[1].Follow(ctx, topic.Link())
-	if err != nil {
-		return err
+	took, err = p.page(ctx)
+	if err := errors.Join(err, p.stop()); err != nil {
+		return fmt.Errorf("first page: %w", err)
 	}
-	var next atomic.Int64
+	row.Page = append(row.Page, ms(took))
+	return nil
+}
+
+// idle reads the memory of programs that did nothing for wait.
+func idle(ctx context.Context, path string, stores []*store, rows []*idleRow, wait time.Duration) error {
+	errs := make([]error, len(rows))
 	var wg sync.WaitGroup
-	errs := make([]error, maxInFlight)
-	for w := range maxInFlight {
+	for i, row := range rows {
 		wg.Go(func() {
-			for errs[w] == nil {
-				i := int(next.Add(1))
-				if i > records {
-					return
-				}
-				_, errs[w] = topic.Post(ctx, node.Draft{Text: payload(0, 0, i, time.Now())})
+			p, err := stores[i].run(ctx, path)
+			if err != nil {
+				errs[i] = err
+				return
 			}
+			_, err = p.page(ctx)
+			if err == nil {
+				err = pause(ctx, wait)
+			}
+			rss, anon, merr := memory(p.cmd.Process.Pid)
+			row.Idle = append(row.Idle, mem{Starts: stores[i].starts, Resident: float64(rss) / 1e6, Anonymous: float64(anon) / 1e6})
+			errs[i] = errors.Join(err, merr, p.stop())
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		info, err := store.Info(ctx)
-		if err != nil {
-			return err
-		}
-		if info.Completeness.Have > uint64(records) {
-			return nil
-		}
-		if time.Since(start) > 2*time.Minute {
-			return fmt.Errorf("%d of %d records arrived", info.Completeness.Have, records)
-		}
-	}
+	return errors.Join(errs...)
 }
 
-// firstPost measures from starting a process whose store holds a fresh queued
-// post to the event on a node that it knows. The process is started again on
-// the same folder each time.
-func firstPost(ctx context.Context, dir string, s *singleResult) error {
-	peerDir, err := os.MkdirTemp("", "linnet-lab-peer-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(peerDir)
-	peer, err := node.Open(ctx, node.Config{Dir: peerDir, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true})
-	if err != nil {
-		return err
-	}
-	defer peer.Close()
-	// The two meet, the peer follows, the other closes and then writes with nobody there.
-	n, err := node.Open(ctx, node.Config{Dir: dir, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true})
-	if err != nil {
-		return err
-	}
-	topic := n.Topics()[0]
-	if _, err := n.Connect(ctx, peer.Status().Addresses[0]); err != nil {
-		return errors.Join(err, n.Close())
-	}
-	theirs, err := peer.Follow(ctx, topic.Link())
-	if err != nil {
-		return errors.Join(err, n.Close())
-	}
-	if err := n.Close(); err != nil {
-		return err
-	}
-	text := fmt.Sprint("first post at ", time.Now().UnixNano())
-	alone, err := node.Open(ctx, node.Config{Dir: dir, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true})
-	if err != nil {
-		return err
-	}
-	_, err = alone.Topics()[0].Post(ctx, node.Draft{Text: text})
-	if err := errors.Join(err, alone.Close()); err != nil {
-		return err
-	}
-	id := theirs.ID()
-	sub := peer.Subscribe(node.EventFilter{Topic: &id})
-	defer sub.Close()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	start := time.Now()
-	w, err := startWorker(ctx, "--kind", "linnet", "--dir", dir)
-	if err != nil {
-		return err
-	}
-	defer w.close()
-	for {
-		ev, err := sub.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if ev.Type != node.MessageCreated {
-			continue
-		}
-		if m, err := theirs.Message(ctx, ev.Record); err == nil && m.Text == text {
-			s.Post = append(s.Post, float64(time.Since(start))/float64(time.Millisecond))
-			return nil
-		}
-	}
+// program is a running linnet.
+type program struct {
+	cmd   *exec.Cmd
+	ui    string
+	began time.Time // just before exec
 }
 
-// startProgram runs the real program and waits for its page.
-func startProgram(ctx context.Context, program, dir string) (*exec.Cmd, time.Duration, error) {
-	const ui = "127.0.0.1:47470"
-	cmd := exec.CommandContext(ctx, program, "run", "--data", dir, "--ui", ui, "--listen", "/ip4/127.0.0.1/tcp/0", "--no-browser")
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		return nil, 0, err
+// run starts the program on the store.
+func (s *store) run(ctx context.Context, path string) (*program, error) {
+	s.starts++
+	ui, err := freePort()
+	if err != nil {
+		return nil, err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	p := &program{ui: ui}
+	p.cmd = exec.CommandContext(ctx, path, "run", "--data", s.dir, "--ui", ui, "--listen", "/ip4/127.0.0.1/tcp/0", "--no-browser")
+	tie(p.cmd)
+	p.began = time.Now()
+	return p, p.cmd.Start()
+}
+
+// page waits until the page is served and returns how long that took since exec.
+func (p *program) page(ctx context.Context) (time.Duration, error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
 	for {
-		if res, err := client.Get("http://" + ui + "/"); err == nil {
+		if res, err := client.Get("http://" + p.ui + "/"); err == nil {
+			took := time.Since(p.began)
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
-				return cmd, time.Since(start), nil
+				return took, nil
 			}
 		}
-		if time.Since(start) > 20*time.Second {
-			_ = cmd.Process.Kill()
-			return nil, 0, errors.Join(errors.New("no page after 20 s"), cmd.Wait())
+		if time.Since(p.began) > startWithin {
+			return 0, fmt.Errorf("no page after %v", startWithin)
 		}
-		time.Sleep(2 * time.Millisecond)
+		if err := pause(ctx, pollPage); err != nil {
+			return 0, err
+		}
 	}
 }
 
-func firstPage(ctx context.Context, program, dir string, s *singleResult) error {
-	cmd, took, err := startProgram(ctx, program, dir)
-	if err != nil {
-		return err
-	}
-	s.Page = append(s.Page, float64(took)/float64(time.Millisecond))
-	return errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait())
+// stop asks the program to end, and ends it where it does not.
+func (p *program) stop() error {
+	_ = p.cmd.Process.Signal(os.Interrupt)
+	timer := time.AfterFunc(closeWithin, func() { _ = p.cmd.Process.Kill() })
+	defer timer.Stop()
+	return p.cmd.Wait()
 }
 
-// idle reads the memory of the program after it did nothing for 10 seconds.
-func idle(ctx context.Context, program, dir string, s *singleResult, quick bool) error {
-	cmd, _, err := startProgram(ctx, program, dir)
+// freePort is a port that was free just now.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return "", err
 	}
-	wait := 10 * time.Second
-	if quick {
-		wait = time.Second
-	}
-	time.Sleep(wait)
-	s.RSS, s.Anon = memory(cmd.Process.Pid)
-	return errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait())
+	return l.Addr().String(), l.Close()
 }
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -186,7 +186,7 @@ type MessagePage struct {
 	Next  *string   `json:"next"`
 }
 
-// ReadMark sets how far this person has read.
+// ReadMark sets how far this person has read. It never goes back, and is followed by a topic.updated.
 type ReadMark struct {
 	UpTo string `json:"up_to" doc:"Message id"`
 }
