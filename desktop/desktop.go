@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -158,7 +159,22 @@ func (a *app) start(ctx context.Context) (err error) {
 		return folderError(a.dir, err)
 	}
 	a.wg.Go(a.openPage)
+	a.wg.Go(a.giveBack)
 	return nil
+}
+
+// giveBack returns memory to the system that opening, and putting the store in
+// order after it, has left unused: by itself Go takes minutes for that. It ends
+// with a.ctx.
+func (a *app) giveBack() {
+	for _, wait := range []time.Duration{3 * time.Second, 5 * time.Second, 30 * time.Second} {
+		select {
+		case <-time.After(wait):
+			debug.FreeOSMemory()
+		case <-a.ctx.Done():
+			return
+		}
+	}
 }
 
 // announce tells programs, by api.json, and people where the page is.

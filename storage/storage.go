@@ -223,8 +223,8 @@ func badgerOptions(o Options, key []byte) badger.Options {
 	b.MemTableSize = memTableSize
 	b.NumMemtables = 2
 	b.NumCompactors = 2
-	b.NumLevelZeroTables = 4
-	b.NumLevelZeroTablesStall = 10
+	b.NumLevelZeroTables = 8 // each start and stop leaves one; so many later they are merged with the rest
+	b.NumLevelZeroTablesStall = 16
 	b.BaseTableSize = 4 << 20 // for all levels, so that the background check never needs much memory
 	b.TableSizeMultiplier = 1
 	b.BlockCacheSize = 4 << 20
