@@ -18,8 +18,9 @@ import (
 const maxTogether = 256
 
 // maxNamed is how many records of others an own record names in After. The
-// format allows four; each costs 34 bytes in every copy.
-const maxNamed = 2
+// format allows four; each costs 34 bytes in every copy, and the newest one
+// leads to those that it names itself.
+const maxNamed = 1
 
 // maxKey is the longest Draft.Key in bytes.
 const maxKey = 256
