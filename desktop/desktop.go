@@ -41,6 +41,7 @@ type Options struct {
 	LANOnly   bool     // nothing goes outside the local network
 	NoMDNS    bool     // do not announce the node on the local network, nor look there
 	NoBrowser bool     // do not open the page
+	Mirror    []string // links of topics to follow, keep and serve, without a page; nil: an ordinary run
 	JSON      bool     // write to Out for programs: one [Running]
 	Version   string
 	Out       io.Writer    // what a person is told, from one goroutine at a time; nil: nothing
@@ -150,7 +151,11 @@ func (a *app) start(ctx context.Context) (err error) {
 	if err != nil {
 		return explainOpen(a.dir, err)
 	}
-	a.server, err = server.New(server.Config{Node: a.node, Assets: ui.Assets(), Version: a.o.Version, Logger: a.log})
+	assets := ui.Assets()
+	if a.o.Mirror != nil {
+		assets = nil
+	}
+	a.server, err = server.New(server.Config{Node: a.node, Assets: assets, Version: a.o.Version, Logger: a.log})
 	if err != nil {
 		return &Error{Code: api.CodeInternal, Title: "Linnet could not start its page", Detail: cause(err), Err: err}
 	}
@@ -158,7 +163,11 @@ func (a *app) start(ctx context.Context) (err error) {
 	if err := a.announce(); err != nil {
 		return folderError(a.dir, err)
 	}
-	a.wg.Go(a.openPage)
+	if a.o.Mirror != nil {
+		a.wg.Go(a.mirror)
+	} else {
+		a.wg.Go(a.openPage)
+	}
 	a.wg.Go(a.giveBack)
 	return nil
 }
@@ -188,6 +197,10 @@ func (a *app) announce() error {
 	}
 	if a.o.JSON {
 		return writeLine(a.o.Out, Running{URL: a.url(), Data: a.dir, PID: os.Getpid()})
+	}
+	if a.o.Mirror != nil {
+		_, err = fmt.Fprintf(a.o.Out, "Linnet keeps and serves topics. Stop it with Ctrl-C. See them with: %s\n", Command("topic list", a.o.Data))
+		return err
 	}
 	_, err = fmt.Fprintf(a.o.Out, "Linnet is running. Open %s or run: %s\n", a.url(), Command("open", a.o.Data))
 	return err

@@ -1,13 +1,18 @@
 package node
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/linnet-im/linnet/node/history"
 	"github.com/linnet-im/linnet/node/reach"
+	"github.com/linnet-im/linnet/node/reconcile"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
 	"github.com/linnet-im/linnet/pubsub"
@@ -47,6 +52,7 @@ func (n *Node) followersChanged(name string) {
 	}
 	poke(t.asks)
 	poke(t.outbox.wake)
+	t.repair.Look(false)
 	n.bell.topic(t.id)
 }
 
@@ -62,39 +68,13 @@ func reachContact(c topic.Contact) reach.Contact { return reach.Contact(c) }
 // shelf serves history from the node's topics.
 type shelf struct{ n *Node }
 
-// OpsDigest implements history.Shelf.
-func (s shelf) OpsDigest(id record.TopicID) (history.Digest, bool) {
+// Book implements history.Shelf.
+func (s shelf) Book(id record.TopicID) (history.Book, bool) {
 	t, err := s.n.Topic(id)
-	if err != nil {
-		return history.Digest{}, false
+	if err != nil || !t.isReady() {
+		return nil, false
 	}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.ops, t.state != nil
-}
-
-// Ops implements history.Shelf.
-func (s shelf) Ops(id record.TopicID, yield func(raw []byte) bool) error {
-	t, err := s.n.Topic(id)
-	if err != nil {
-		return err
-	}
-	genesis, err := t.node.store.Get(t.space(), [32]byte(id))
-	if err != nil {
-		return err
-	}
-	if !yield(genesis.Data) {
-		return nil
-	}
-	return t.eachOp(func(r *record.Record) bool {
-		return r.Kind == record.KindGenesis || yield(r.Bytes())
-	})
-}
-
-// Has implements history.Shelf.
-func (s shelf) Has(id record.TopicID, r record.ID) bool {
-	has, err := s.n.store.Has(storage.Space(id), storage.ID(r))
-	return has && err == nil
+	return t.book(), true
 }
 
 // Contacts implements history.Shelf: a few followers, chosen anew each time.
@@ -116,3 +96,125 @@ func (s shelf) Contacts(id record.TopicID) []topic.Contact {
 
 // toldContacts is how many followers are told to one who asks.
 const toldContacts = 6
+
+// book is a topic as history sees it.
+type book struct {
+	t    *Topic
+	upTo uint64 // own records there were when it was opened
+}
+
+func (t *Topic) book() book { return book{t, t.nextSeq() - 1} }
+
+// lanesOf maps the lanes of the protocol to those of the store.
+var lanesOf = map[history.Lane]storage.Lane{
+	history.LaneOps: laneOps, history.LanePosts: lanePosts, history.LaneOther: laneOther, history.LaneMarks: laneMarks,
+}
+
+// Set implements history.Book.
+func (b book) Set(l history.Lane) reconcile.Set {
+	return laneSet{b.t.node.store, b.t.space(), lanesOf[l]}
+}
+
+// Walk implements history.Book.
+func (b book) Walk(l history.Lane, part reconcile.Range, yield func(raw []byte) bool) error {
+	const step, bytes = 512, 512 << 10
+	from, to := posOfBound(part.From), posOfBound(part.To)
+	for {
+		page, err := b.t.node.store.Range(b.t.space(), lanesOf[l], storage.Query{Before: to, Limit: step, Bytes: bytes, Newest: true})
+		if err != nil {
+			return fmt.Errorf("node: %w", err)
+		}
+		for _, s := range slices.Backward(page) {
+			if from != nil && posBefore(posOf(s), *from) || !yield(s.Data) {
+				return nil
+			}
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		to = &storage.Pos{Time: page[0].Time, ID: page[0].ID}
+	}
+}
+
+// Get implements history.Book.
+func (b book) Get(id record.ID) ([]byte, error) {
+	s, err := b.t.node.store.Get(b.t.space(), storage.ID(id))
+	if errors.Is(err, storage.ErrNotFound) {
+		return b.t.forkProof(id), nil
+	}
+	return s.Data, err
+}
+
+// Has implements history.Book.
+func (b book) Has(id record.ID) bool {
+	has, err := b.t.node.store.Has(b.t.space(), storage.ID(id))
+	return has && err == nil
+}
+
+// Forks implements history.Book.
+func (b book) Forks() [][2]record.ID { return b.t.forkIDs() }
+
+// laneSet is a lane of the store for reconciliation.
+type laneSet struct {
+	store *storage.Store
+	space storage.Space
+	lane  storage.Lane
+}
+
+// Sum implements reconcile.Set.
+func (l laneSet) Sum(from, to reconcile.Bound) (reconcile.Sum, error) {
+	s, err := l.store.Sum(l.space, l.lane, posOfBound(from), posOfBound(to))
+	return reconcile.Sum{Count: s.Count, Total: s.Total}, err
+}
+
+// Split implements reconcile.Set.
+func (l laneSet) Split(from, to reconcile.Bound, parts int) ([]reconcile.Bound, error) {
+	cuts, err := l.store.Split(l.space, l.lane, posOfBound(from), posOfBound(to), parts)
+	out := make([]reconcile.Bound, len(cuts))
+	for i, c := range cuts {
+		out[i] = reconcile.At(reconcile.Item{Time: c.Time, ID: reconcile.ID(c.ID)})
+	}
+	return out, err
+}
+
+// List implements reconcile.Set.
+func (l laneSet) List(from, to reconcile.Bound, limit int) ([]reconcile.Item, error) {
+	list, err := l.store.Positions(l.space, l.lane, posOfBound(from), posOfBound(to), limit)
+	out := make([]reconcile.Item, len(list))
+	for i, p := range list {
+		out[i] = reconcile.Item{Time: p.Time, ID: reconcile.ID(p.ID)}
+	}
+	return out, err
+}
+
+// posOfBound is a bound as the store has it, nil for an open end.
+func posOfBound(b reconcile.Bound) *storage.Pos {
+	if b.End || b == (reconcile.Bound{}) {
+		return nil
+	}
+	return &storage.Pos{Time: b.Time, ID: storage.ID(b.ID)}
+}
+
+// keeper is a topic as its repairer sees it.
+type keeper struct{ t *Topic }
+
+// Book implements history.Keeper.
+func (k keeper) Book() history.Book { return k.t.book() }
+
+// Peers implements history.Keeper.
+func (k keeper) Peers() []string { return k.t.gossip.Peers() }
+
+// Take implements history.Keeper.
+func (k keeper) Take(ctx context.Context, p history.Proof, rs []*record.Record) (history.Taken, error) {
+	return k.t.takeMany(ctx, p, rs)
+}
+
+// Forked implements history.Keeper.
+func (k keeper) Forked(ctx context.Context, a, b *record.Record) error {
+	return k.t.proveFork(ctx, a, b)
+}
+
+// Told implements history.Keeper.
+func (k keeper) Told(peer string, b history.Book, lacks []record.ID) {
+	k.t.outbox.told(peer, b.(book).upTo, lacks)
+}

@@ -113,7 +113,7 @@ func (n *Node) look(ctx context.Context, id TopicID, c topic.Contact) (*topic.St
 		return nil, err
 	}
 	var state *topic.State
-	_, err = n.asker.Ops(ctx, peer, id, history.Digest{}, func(raw []byte) error {
+	_, err = n.asker.Ops(ctx, peer, id, func(raw []byte) error {
 		r, err := record.Decode(raw)
 		if err != nil {
 			return err
@@ -200,13 +200,18 @@ func (t *Topic) askAround() {
 	}
 }
 
-// ask fetches the ops that one follower has and this node lacks.
+// ask fetches the ops of one follower as long as the genesis is not here, and
+// asks where others are. Later the repairer compares the ops like all else.
 func (t *Topic) ask(peer string) error {
-	t.mu.RLock()
-	have := t.ops
-	t.mu.RUnlock()
+	if t.isReady() {
+		contacts, err := t.node.asker.Contacts(t.ctx, peer, t.id)
+		if err == nil {
+			t.meet(contacts)
+		}
+		return err
+	}
 	var held []*record.Record // waiting for a right
-	contacts, err := t.node.asker.Ops(t.ctx, peer, t.id, have, func(raw []byte) error {
+	contacts, err := t.node.asker.Ops(t.ctx, peer, t.id, func(raw []byte) error {
 		r, err := record.Decode(raw)
 		if err != nil {
 			return err

@@ -159,7 +159,7 @@ func (t *Topic) show(r *record.Record) (Message, error) {
 	}
 	t.mu.RUnlock()
 	if m.Author.Me {
-		m.State, m.HandedTo = t.outbox.state(r.ID())
+		m.State, m.StoredBy = t.outbox.state(r.ID())
 	}
 	body, ok := r.Body()
 	if !ok {
@@ -197,6 +197,13 @@ func (c *recent) add(r *record.Record) {
 	c.next = (c.next + 1) % recentRecords
 }
 
+// forget drops a record whose body is not kept any more.
+func (c *recent) forget(id record.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.byID, id)
+}
+
 func (c *recent) get(id record.ID) *record.Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,7 +234,7 @@ func (t *Topic) lastMessage() (*Message, error) {
 	}
 	m := *last
 	if m.Author.Me {
-		m.State, m.HandedTo = t.outbox.state(m.ID)
+		m.State, m.StoredBy = t.outbox.state(m.ID)
 	}
 	return &m, nil
 }
@@ -309,8 +316,7 @@ func idBytes(id record.ID) []byte { return id[:] }
 
 // posText is a cursor: time and id, opaque to its users.
 func posText(p storage.Pos) string {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(p.Time))
-	return base64.RawURLEncoding.EncodeToString(append(b, p.ID[:]...))
+	return base64.RawURLEncoding.EncodeToString(posBytes(p))
 }
 
 func parsePos(s string) (storage.Pos, error) {

@@ -40,7 +40,7 @@ type Node struct {
 	host    *reach.Host
 	gossip  *pubsub.PubSub
 	server  *history.Server
-	asker   history.Client
+	asker   *history.Client
 	bell    bell
 
 	account identity.Account
@@ -125,7 +125,7 @@ func (n *Node) openHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
-	n.asker = history.Client{Host: n.host.LibP2P()}
+	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
 	n.host.Watch(func(peer string, connected bool) { n.bell.node() })
 	return nil

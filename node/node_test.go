@@ -123,12 +123,12 @@ func TestTwoNodesTalk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, anna, "Boris's post", func() bool { return len(texts(t, ta)) == 2 })
+	until(t, anna, "Boris's post and name", func() bool { m, err := ta.Message(t.Context(), reply); return err == nil && m.Author.Name == "Boris" })
 	m, err := ta.Message(t.Context(), reply)
-	if err != nil || m.Author.Name != "Boris" || m.Author.Me || m.State != node.Received || len(m.Links) != 1 || m.ReplyTo.IsZero() {
+	if err != nil || m.Author.Me || m.State != node.Received || len(m.Links) != 1 || m.ReplyTo.IsZero() {
 		t.Errorf("%+v, %v", m, err)
 	}
-	until(t, boris, "confirmation", func() bool { m, _ := tb.Message(t.Context(), reply); return m.State == node.Handed })
+	until(t, boris, "confirmation", func() bool { m, _ := tb.Message(t.Context(), reply); return m.State == node.Stored })
 
 	// Unread: Anna has one, reads it, has none.
 	if i, _ := ta.Info(t.Context()); i.Unread != 1 {
@@ -197,7 +197,7 @@ func TestQueuedPostGoesOut(t *testing.T) {
 	boris := open(t, t.TempDir())
 	tb := follow(t, boris, ta.Link())
 	until(t, boris, "the queued post", func() bool { return len(texts(t, tb)) == 1 })
-	until(t, anna, "confirmation", func() bool { m, _ := ta.Message(t.Context(), id); return m.State == node.Handed && m.HandedTo == 1 })
+	until(t, anna, "confirmation", func() bool { m, _ := ta.Message(t.Context(), id); return m.State == node.Stored && m.StoredBy == 1 })
 }
 
 func TestRights(t *testing.T) {

@@ -27,25 +27,33 @@ type outbox struct {
 	published chan struct{} // there is something to ask about
 
 	mu     sync.Mutex
-	queue  []outItem             // to be published
-	nobody map[record.ID]outItem // published or not: no other node has said that it has them
-	handed map[record.ID]int     // how many said so, since the start
-	recent [maxHandedKnown]record.ID
-	next   int // ring of the keys of handed
+	queue  []outItem              // to be published
+	nobody map[record.ID]*outItem // published or not: no other node has said that it has them
+	kept   map[record.ID]*keepers // who said so, since the start
+	recent [maxKeptKnown]record.ID
+	next   int // ring of the keys of kept
 }
 
 // outItem is one own record.
 type outItem struct {
-	id  record.ID
-	seq uint64
-	raw []byte // nil: read it from the store
+	id   record.ID
+	seq  uint64
+	raw  []byte // nil: read it from the store
+	sent bool   // at least once since the start
+}
+
+// keepers are the nodes that said that they have stored a record.
+type keepers struct {
+	seq   uint64
+	peers []string // at most maxKeepers
 }
 
 const (
-	maxHandedKnown = 1024            // own records whose HandedTo is counted
-	maxOutRaw      = 1024            // queued records that are held in memory besides the store
-	maxAsked       = 256             // records asked about at once
-	publishAgain   = 3 * time.Minute // gossip forgets an id within 2 minutes; then it takes the record again
+	maxKeptKnown = 1024            // own records whose StoredBy is counted
+	maxKeepers   = 64              // how far
+	maxOutRaw    = 1024            // queued records that are held in memory besides the store
+	maxAsked     = 256             // records asked about at once
+	publishAgain = 3 * time.Minute // gossip forgets an id within 2 minutes; then it takes the record again
 
 	askFirst = 100 * time.Millisecond // from publishing to asking whether it arrived
 	askPause = 500 * time.Millisecond // between two questions
@@ -58,7 +66,7 @@ func outKey(id TopicID, seq uint64) string {
 }
 
 func newOutbox(t *Topic) (*outbox, error) {
-	o := &outbox{t: t, wake: make(chan struct{}, 1), published: make(chan struct{}, 1), nobody: map[record.ID]outItem{}, handed: map[record.ID]int{}}
+	o := &outbox{t: t, wake: make(chan struct{}, 1), published: make(chan struct{}, 1), nobody: map[record.ID]*outItem{}, kept: map[record.ID]*keepers{}}
 	rows, err := t.node.store.ListState(prefixOut + t.id.String() + "/")
 	if err != nil {
 		return nil, fmt.Errorf("node: read the outbox: %w", err)
@@ -70,7 +78,7 @@ func newOutbox(t *Topic) (*outbox, error) {
 		}
 		item := outItem{id: record.ID(kv.Value), seq: binary.BigEndian.Uint64(seq)}
 		o.queue = append(o.queue, item)
-		o.nobody[item.id] = item
+		o.nobody[item.id] = &item
 	}
 	return o, nil
 }
@@ -80,7 +88,7 @@ func (o *outbox) add(records []*record.Record) {
 	o.mu.Lock()
 	for _, r := range records {
 		item := outItem{id: r.ID(), seq: r.Seq}
-		o.nobody[item.id] = item
+		o.nobody[item.id] = &outItem{id: item.id, seq: item.seq}
 		if len(o.queue) < maxOutRaw {
 			item.raw = r.Bytes()
 		}
@@ -145,6 +153,9 @@ func (o *outbox) publish(ctx context.Context) error {
 		}
 		o.mu.Lock()
 		o.queue = o.queue[1:]
+		if left := o.nobody[item.id]; left != nil {
+			left.sent = true
+		}
 		o.mu.Unlock()
 		poke(o.published)
 	}
@@ -200,12 +211,36 @@ func (o *outbox) askOnce() (left int, progress bool) {
 		}
 		for i, item := range items {
 			if have[i] {
-				o.t.gave(item)
+				o.t.gave(p, item)
 				progress = true
 			}
 		}
 	}
 	return len(o.unconfirmed()), progress
+}
+
+// told hears that a peer has all own records up to a number, but for those in lacks.
+func (o *outbox) told(peer string, upTo uint64, lacks []record.ID) {
+	lacking := make(map[record.ID]bool, len(lacks))
+	for _, id := range lacks {
+		lacking[id] = true
+	}
+	var has []outItem
+	o.mu.Lock()
+	for id, item := range o.nobody {
+		if item.seq <= upTo && !lacking[id] {
+			has = append(has, outItem{id: id, seq: item.seq})
+		}
+	}
+	for id, k := range o.kept {
+		if k.seq <= upTo && !lacking[id] {
+			has = append(has, outItem{id: id, seq: k.seq})
+		}
+	}
+	o.mu.Unlock()
+	for _, item := range has {
+		o.t.gave(peer, item)
+	}
 }
 
 // unconfirmed returns the oldest published records that nobody is known to have.
@@ -219,7 +254,7 @@ func (o *outbox) unconfirmed() []outItem {
 	var items []outItem
 	for id, item := range o.nobody {
 		if !queued[id] {
-			items = append(items, item)
+			items = append(items, *item)
 		}
 	}
 	slices.SortFunc(items, func(a, b outItem) int { return cmp.Compare(a.seq, b.seq) })
@@ -234,48 +269,64 @@ func (o *outbox) requeue() {
 		return // its turn has not come yet
 	}
 	for _, item := range o.nobody {
-		o.queue = append(o.queue, item)
+		o.queue = append(o.queue, outItem{id: item.id, seq: item.seq})
 	}
 	slices.SortFunc(o.queue, func(a, b outItem) int { return cmp.Compare(a.seq, b.seq) })
 }
 
-// gave notes that one more node has a record, and reports whether it is the first.
-func (o *outbox) gave(id record.ID) (first bool) {
+// gave notes that a node has a record, and reports whether it is the first, and
+// whether that was not known of it.
+func (o *outbox) gave(peer string, item outItem) (first, news bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.handed[id]++; o.handed[id] == 1 {
-		delete(o.handed, o.recent[o.next])
-		o.recent[o.next] = id
-		o.next = (o.next + 1) % maxHandedKnown
+	k := o.kept[item.id]
+	if k == nil {
+		delete(o.kept, o.recent[o.next])
+		o.recent[o.next] = item.id
+		o.next = (o.next + 1) % maxKeptKnown
+		k = &keepers{seq: item.seq}
+		o.kept[item.id] = k
 	}
-	_, first = o.nobody[id]
-	delete(o.nobody, id)
-	return first
+	if news = len(k.peers) < maxKeepers && !slices.Contains(k.peers, peer); news {
+		k.peers = append(k.peers, peer)
+	}
+	_, first = o.nobody[item.id]
+	delete(o.nobody, item.id)
+	return first, news
 }
 
-// state tells where an own record is.
+// state tells where an own record is, and how many nodes said that they have it.
 func (o *outbox) state(id record.ID) (State, int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, ok := o.nobody[id]; ok {
+	if item, ok := o.nobody[id]; ok {
+		if item.sent {
+			return Handed, 0
+		}
 		return Queued, 0
 	}
-	return Handed, o.handed[id]
+	if k := o.kept[id]; k != nil {
+		return Stored, len(k.peers)
+	}
+	return Stored, 0
 }
 
 // handed is a record that somebody else has now.
 type handed struct {
 	topic *Topic
 	item  outItem
+	first bool // nobody had it
 }
 
-// gave notes that a follower has a record, in memory now and on disk soon.
-func (t *Topic) gave(item outItem) {
-	if !t.outbox.gave(item.id) {
+// gave notes that a follower has a record, in memory now and on disk soon. People
+// are told.
+func (t *Topic) gave(peer string, item outItem) {
+	first, news := t.outbox.gave(peer, item)
+	if !news {
 		return
 	}
 	select {
-	case t.node.handed <- handed{topic: t, item: item}:
+	case t.node.handed <- handed{topic: t, item: item, first: first}:
 	case <-t.ctx.Done(): // the row stays, and it is asked about once more after the next start
 	}
 }
@@ -292,7 +343,9 @@ func (n *Node) noteHanded() {
 		}
 		b := storage.Batch{}
 		add := func(h handed) {
-			b.State = append(b.State, storage.KV{Key: outKey(h.topic.id, h.item.seq)})
+			if h.first {
+				b.State = append(b.State, storage.KV{Key: outKey(h.topic.id, h.item.seq)})
+			}
 			b.Events = append(b.Events, encodeEvent(MessageUpdated, h.topic.id, h.item.id))
 		}
 		add(first)

@@ -30,6 +30,8 @@ const (
 	prefixTopic = "topic/" // topic id -> topicRow
 	prefixDraft = "draft/" // topic id -> text
 	prefixRead  = "read/"  // topic id -> read mark
+	prefixFork  = "fork/"  // topic id, writer -> proof that the writer signed two records with one number
+	prefixShed  = "shed/"  // topic id -> place up to which texts were dropped
 	prefixOut   = "out/"   // topic id, seq -> id of a record that nobody else has yet
 	prefixOnce  = "once/"  // hash of topic and Draft.Key -> onceRow
 )

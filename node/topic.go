@@ -24,10 +24,14 @@ const (
 	laneOps   storage.Lane = 1 // what changes the topic
 	lanePosts storage.Lane = 2 // what people read
 	laneOther storage.Lane = 3 // content of kinds that this version does not know
+	laneMarks storage.Lane = 4 // checkpoints
+	laneAside storage.Lane = 5 // what a writer signed from a fork on
 )
 
 func laneOf(k record.Kind) storage.Lane {
 	switch {
+	case k == record.KindCheckpoint:
+		return laneMarks
 	case k.IsOp():
 		return laneOps
 	case k == record.KindPost:
@@ -50,7 +54,7 @@ type topicRow struct {
 	Writer     []byte       `cbor:"4,keyasint"` // seed of this device's key here
 	Contacts   []contactRow `cbor:"5,keyasint,omitempty"`
 	Introduced string       `cbor:"6,keyasint,omitempty"` // the name last said here
-	Forked     bool         `cbor:"7,keyasint,omitempty"`
+	Keep       Keep         `cbor:"8,keyasint,omitempty"` // what is kept here
 }
 
 // Topic is a conversation that this node follows.
@@ -61,11 +65,13 @@ type Topic struct {
 	me       Writer
 	gossip   *pubsub.Topic
 	outbox   *outbox
+	repair   *history.Repairer
 	ctx      context.Context // ends when the topic is left or the node closed
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 	ready    chan struct{} // closed when the genesis is here
 	asks     chan struct{} // tells askAround that the followers changed
+	chores   chan struct{} // tells tend that there is something to do
 	awaiting chan struct{} // one for each record that waits for the genesis
 
 	recent recent
@@ -79,12 +85,20 @@ type Topic struct {
 	mu       sync.RWMutex // guards what follows
 	row      topicRow
 	state    *topic.State // nil while waiting for the genesis
-	ops      history.Digest
+	forks    map[Writer]*fork
+	parked   parked
+	vouched  vouched
 	frontier []record.ID  // newest records of others that no own record names yet
 	last     *Message     // newest message, nil where it must be read anew
 	read     *storage.Pos // how far the person has read, nil for nowhere
 	unread   int
 	draft    string
+	unseen   map[record.ID]struct{} // named by others and not here
+	standing *standing              // what complete worked out last
+	shedTo   storage.Pos            // texts up to here are not kept
+
+	unreadStale bool       // unread must be counted anew
+	freezing    sync.Mutex // held while a fork is taken in
 }
 
 // addTopic makes the topic in store and memory and starts it. genesis is nil
@@ -140,10 +154,12 @@ func (n *Node) openTopic(id TopicID, row topicRow) (*Topic, error) {
 	}
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
-		ready: make(chan struct{}), asks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
+		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
+		unseen: map[record.ID]struct{}{},
 	}
 	t.me = record.WriterOf(t.key)
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
+	t.repair = history.NewRepairer(n.asker, id, keeper{t}, n.log)
 	if err := t.load(); err != nil {
 		t.cancel()
 		return nil, err
@@ -171,6 +187,7 @@ func (n *Node) openTopic(id TopicID, row topicRow) (*Topic, error) {
 	t.wg.Go(t.outbox.run)
 	t.wg.Go(t.outbox.confirm)
 	t.wg.Go(t.askAround)
+	t.wg.Go(t.tend)
 	return t, nil
 }
 
@@ -191,13 +208,10 @@ func (t *Topic) load() error {
 	} else if !errors.Is(err, storage.ErrNotFound) {
 		return err
 	}
-	err = t.eachOp(func(r *record.Record) bool {
-		if r.Kind != record.KindGenesis {
-			t.applyLocked(r)
-		}
-		return true
-	})
-	if err != nil {
+	if err := t.applyAll(); err != nil {
+		return err
+	}
+	if err := errors.Join(t.loadForks(), t.loadMarks()); err != nil {
 		return err
 	}
 	if draft, err := t.node.store.State(prefixDraft + t.id.String()); err == nil {
@@ -206,8 +220,49 @@ func (t *Topic) load() error {
 	if b, err := t.node.store.State(prefixRead + t.id.String()); err == nil && len(b) == 40 {
 		t.read = &storage.Pos{Time: int64(binary.BigEndian.Uint64(b)), ID: storage.ID(b[8:])}
 	}
-	t.unread, err = t.node.store.Count(t.space(), lanePosts, t.read, maxUnread)
+	if b, err := t.node.store.State(prefixShed + t.id.String()); err == nil && len(b) == 40 {
+		t.shedTo = storage.Pos{Time: int64(binary.BigEndian.Uint64(b)), ID: storage.ID(b[8:])}
+	}
+	t.unreadStale = true
+	return t.countUnread()
+}
+
+// countUnread counts anew where that is needed.
+func (t *Topic) countUnread() error {
+	t.mu.Lock()
+	stale, read := t.unreadStale, t.read
+	t.unreadStale = false
+	t.mu.Unlock()
+	if !stale {
+		return nil
+	}
+	n, err := t.node.store.Count(t.space(), lanePosts, read, maxUnread)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.unread = n; err != nil {
+		t.unreadStale = true
+	}
 	return err
+}
+
+// applyAll folds every op of the store into the state.
+func (t *Topic) applyAll() error {
+	return t.eachOp(func(r *record.Record) bool {
+		if r.Kind != record.KindGenesis {
+			t.applyLocked(r)
+		}
+		return true
+	})
+}
+
+// isReady reports whether the genesis is here.
+func (t *Topic) isReady() bool {
+	select {
+	case <-t.ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // eachOp calls yield for every op in the store, oldest first, until it returns false.
@@ -256,14 +311,12 @@ func (t *Topic) begin(genesis *record.Record) error {
 		return err
 	}
 	t.state = state
-	t.ops.Add(genesis.ID())
 	close(t.ready)
 	return nil
 }
 
 // applyLocked folds an op of the store in.
 func (t *Topic) applyLocked(r *record.Record) {
-	t.ops.Add(r.ID())
 	if t.state == nil {
 		return
 	}
@@ -309,13 +362,16 @@ func (t *Topic) Link() string {
 
 // Info returns the topic as this node sees it now.
 func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
-	stats, err := t.node.store.Stats(t.space())
-	if err != nil {
-		return TopicInfo{}, fmt.Errorf("node: %w", err)
-	}
 	last, err := t.lastMessage()
 	if err != nil {
 		return TopicInfo{}, err
+	}
+	complete, err := t.complete()
+	if err != nil {
+		return TopicInfo{}, err
+	}
+	if err := t.countUnread(); err != nil {
+		return TopicInfo{}, fmt.Errorf("node: %w", err)
 	}
 	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
 	seq := t.nextSeq()
@@ -326,7 +382,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	if t.read != nil {
 		info.ReadUpTo = RecordID(t.read.ID)
 	}
-	info.Completeness = Completeness{Forked: t.row.Forked, Have: stats.Records, Missing: stats.Missing, Waiting: t.state == nil}
+	info.Completeness, info.Keep = complete, t.row.Keep
 	if t.state != nil {
 		info.Kind, info.Name, info.Description = t.state.Kind(), t.state.Name(), t.state.Description()
 		info.Created = time.UnixMilli(t.state.Created())
@@ -414,8 +470,7 @@ func (t *Topic) MarkRead(ctx context.Context, upTo RecordID) error {
 
 // readKV is how a read mark is stored: time (8, big-endian), id (32).
 func readKV(id TopicID, pos storage.Pos) storage.KV {
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(pos.Time))
-	return storage.KV{Key: prefixRead + id.String(), Value: append(value, pos.ID[:]...)}
+	return storage.KV{Key: prefixRead + id.String(), Value: posBytes(pos)}
 }
 
 // SetDraft keeps a text that was not sent yet; an empty one is forgotten.
@@ -449,20 +504,22 @@ func (t *Topic) Leave(ctx context.Context) error {
 	delete(n.byGossip, gossipName(t.id))
 	n.mu.Unlock()
 	t.close()
-	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}}
-	out, err := n.store.ListState(prefixOut + t.id.String() + "/")
-	if err != nil {
-		return fmt.Errorf("node: %w", err)
-	}
-	for _, kv := range out {
-		gone = append(gone, storage.KV{Key: kv.Key})
+	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}}
+	for _, prefix := range []string{prefixOut, prefixFork} {
+		rows, err := n.store.ListState(prefix + t.id.String() + "/")
+		if err != nil {
+			return fmt.Errorf("node: %w", err)
+		}
+		for _, kv := range rows {
+			gone = append(gone, storage.KV{Key: kv.Key})
+		}
 	}
 	// The records go first: after a crash between the two the topic is still
 	// listed, and can be left again.
 	if err := n.store.DropSpace(ctx, t.space()); err != nil {
 		return fmt.Errorf("node: leave: %w", err)
 	}
-	err = n.commit(ctx, storage.Batch{Durable: true, State: gone, Events: [][]byte{encodeEvent(TopicRemoved, t.id, RecordID{})}})
+	err := n.commit(ctx, storage.Batch{Durable: true, State: gone, Events: [][]byte{encodeEvent(TopicRemoved, t.id, RecordID{})}})
 	if err != nil {
 		return fmt.Errorf("node: leave: %w", err)
 	}

@@ -53,6 +53,7 @@ var (
 	ErrLagged       = errors.New("node: the events asked for are no longer kept; reload, then go on from the head")
 	ErrBadCursor    = errors.New("node: this cursor is not one of ours")
 	ErrBadAddress   = errors.New("node: not a usable address")
+	ErrKeep         = errors.New("node: keep either the last posts or the last days")
 	ErrUnreachable  = errors.New("node: nobody answered")
 	ErrInUse        = errors.New("node: this data folder is in use by another Linnet")
 	ErrDiskFull     = storage.ErrDiskFull
@@ -86,7 +87,8 @@ type State uint8
 const (
 	Received State = 0 // by somebody else, stored here
 	Queued   State = 1 // own: on this disk, nobody else has it yet
-	Handed   State = 2 // own: at least one other node says that it has stored it
+	Handed   State = 2 // own: sent to at least one other node, which has not said yet that it stored it
+	Stored   State = 3 // own: at least one other node says that it has stored it
 )
 
 // Message is one post as people read it.
@@ -100,7 +102,7 @@ type Message struct {
 	Links    []Span
 	ReplyTo  RecordID // zero for none
 	State    State
-	HandedTo int  // nodes that said so since the program started; there may be more
+	StoredBy int  // nodes that said so since the program started; there may be more
 	Bodiless bool // the text is not kept here any more
 }
 
@@ -137,6 +139,7 @@ type TopicInfo struct {
 	ReadUpTo     RecordID
 	Followers    int // connected nodes that follow it
 	Completeness Completeness
+	Keep         Keep
 	Last         *Message
 	Draft        string
 	Created      time.Time // zero while waiting
@@ -145,10 +148,39 @@ type TopicInfo struct {
 
 // Completeness says how much of a topic is here.
 type Completeness struct {
-	Waiting bool   // the genesis has not arrived
-	Forked  bool   // a writer signed two records with one number
-	Have    uint64 // records stored here
-	Missing uint64 // records that must exist and are not here; there may be more
+	Waiting    bool   // the genesis has not arrived
+	Have       uint64 // records stored here
+	Missing    uint64 // records that must exist and are not here; there may be more
+	Posts      uint64 // posts stored here
+	Checkpoint *Checkpoint
+	Holes      []Hole // the first 20
+	Forks      []Fork
+	Asking     int    // followers that are being asked right now
+	Done       uint64 // records of the transfer under way
+	Total      uint64 // as others claim; 0 where there is none
+}
+
+// Checkpoint is the newest statement by an owner or admin of how much there is.
+type Checkpoint struct {
+	Number uint64 // 1, 2, 3… of its author
+	By     Author
+	Time   time.Time
+	Posts  uint64 // as its author says
+	Met    bool   // all that it names is here
+}
+
+// Hole is a run of records of one writer that is not here.
+type Hole struct {
+	Author   Author
+	From, To uint64
+}
+
+// Fork says that a writer signed two records with one number. What it signed
+// from there on is set aside.
+type Fork struct {
+	Author Author
+	Seq    uint64
+	When   time.Time // this node found out
 }
 
 // Preview is what a link leads to.

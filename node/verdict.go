@@ -21,7 +21,7 @@ var (
 	errBodiless  = errors.New("node: without its body")
 	errWaiting   = errors.New("node: the topic's genesis is not here yet")
 	errDuplicate = errors.New("node: it is here already")
-	errFork      = errors.New("node: its writer signed another record with this number")
+	errFork      = errors.New("node: its writer signed two records with one number")
 )
 
 // hear is the verdict as gossip asks for it.
@@ -38,6 +38,10 @@ func (t *Topic) hear(ctx context.Context, m pubsub.Message) pubsub.Verdict {
 	case provablyFalse(err):
 		t.node.log.Debug("node: rejected", "topic", t.id, "from", m.From, "err", err)
 		return pubsub.Reject
+	case mayWait(err):
+		if t.park(r) != nil {
+			return pubsub.Reject
+		}
 	}
 	t.node.log.Debug("node: ignored", "topic", t.id, "from", m.From, "err", err)
 	return pubsub.Ignore
@@ -99,12 +103,13 @@ func (t *Topic) take(ctx context.Context, r *record.Record) error {
 	case storage.Duplicate:
 		return errDuplicate
 	case storage.Conflict:
-		return t.forked(ctx, r)
+		return t.contradicts(ctx, r, r.Seq)
 	}
 	t.recent.add(r)
 	if r.Seq > head.seq {
 		t.heads.add(r)
 	}
+	t.noteHoles(r, head)
 	t.mu.Lock()
 	changed := t.tookLocked(r)
 	t.mu.Unlock()
@@ -139,20 +144,8 @@ func (t *Topic) judge(r *record.Record, head chainHead) error {
 	if err := checkContent(r); err != nil {
 		return err
 	}
-	if r.Time > time.Now().Add(record.MaxAhead).UnixMilli() {
-		return errAhead
-	}
-	if r.Kind != record.KindGenesis {
-		t.mu.RLock()
-		state := t.state
-		err := errWaiting
-		if state != nil {
-			err = state.Check(r)
-		}
-		t.mu.RUnlock()
-		if err != nil {
-			return err
-		}
+	if err := t.mayStand(r); err != nil {
+		return err
 	}
 	if r.Seq <= head.seq {
 		if has, err := t.node.store.Has(t.space(), storage.ID(r.ID())); err != nil || has {
@@ -167,23 +160,41 @@ func checkContent(r *record.Record) error {
 	if r.Kind.IsOp() {
 		return topic.CheckOp(r)
 	}
-	if r.Kind == record.KindPost {
-		body, _ := r.Body()
+	if body, ok := r.Body(); ok && r.Kind == record.KindPost {
 		_, err := message.Open(body)
 		return err
 	}
 	return nil
 }
 
-// place checks r against its neighbours in the writer's chain, where they are here.
+// mayStand checks r's time, its writer's right, and that no fork lies before it.
+func (t *Topic) mayStand(r *record.Record) error {
+	if r.Time > time.Now().Add(record.MaxAhead).UnixMilli() {
+		return errAhead
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if f := t.forks[r.Writer]; f != nil && r.Seq >= f.seq {
+		return errFork
+	}
+	if r.Kind == record.KindGenesis {
+		return nil
+	}
+	if t.state == nil {
+		return errWaiting
+	}
+	return t.state.Check(r)
+}
+
+// place checks r, whose signature was checked, against its neighbours in the
+// writer's chain, where they are here.
 func (t *Topic) place(ctx context.Context, r *record.Record, head chainHead) error {
 	if head.seq == 0 {
 		return nil
 	}
-	chain := storage.Chain(r.Writer)
 	if r.Seq == head.seq+1 { // the usual case
 		if r.Prev != head.id {
-			return t.forked(ctx, r)
+			return t.contradicts(ctx, r, head.seq)
 		}
 		if r.Time < head.time {
 			return fmt.Errorf("%w: time goes back in its chain", record.ErrForm)
@@ -191,45 +202,34 @@ func (t *Topic) place(ctx context.Context, r *record.Record, head chainHead) err
 		return nil
 	}
 	if r.Seq > 1 {
-		before, err := t.node.store.At(t.space(), chain, r.Seq-1)
-		if err == nil && record.ID(before.ID) != r.Prev {
-			return t.forked(ctx, r)
-		}
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		before, err := t.at(r.Writer, r.Seq-1)
+		if err != nil {
 			return err
 		}
+		if before != nil && before.ID() != r.Prev {
+			return t.freeze(ctx, before, r)
+		}
 	}
-	behind, err := t.node.store.At(t.space(), chain, r.Seq+1)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
+	behind, err := t.at(r.Writer, r.Seq+1)
 	if err != nil {
 		return err
 	}
-	next, err := t.open(behind)
-	if err != nil {
-		return err
-	}
-	if next.Prev != r.ID() {
-		return t.forked(ctx, r)
+	if behind != nil && behind.Prev != r.ID() {
+		return t.freeze(ctx, r, behind)
 	}
 	return nil
 }
 
-// forked notes that a writer signed two different records with one number. r's
-// signature was checked.
-func (t *Topic) forked(ctx context.Context, r *record.Record) error {
-	t.mu.RLock()
-	known := t.row.Forked
-	t.mu.RUnlock()
-	if !known {
-		t.node.log.Warn("node: a writer signed two records with one number", "topic", t.id, "writer", r.Writer, "seq", r.Seq)
-		if err := t.saveRow(ctx, func(row *topicRow) { row.Forked = true }); err != nil {
-			return err
-		}
-		t.node.bell.topic(t.id)
+// at returns a record of a chain, nil where it is not here.
+func (t *Topic) at(w Writer, seq uint64) (*record.Record, error) {
+	s, err := t.node.store.At(t.space(), storage.Chain(w), seq)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
 	}
-	return errFork
+	if err != nil {
+		return nil, err
+	}
+	return t.open(s)
 }
 
 // tookLocked brings the topic's memory up to a record that was just stored, and
@@ -247,8 +247,13 @@ func (t *Topic) tookLocked(r *record.Record) (changed bool) {
 	if !mine {
 		t.seeLocked(r)
 	}
+	if r.Kind == record.KindCheckpoint {
+		t.vouched.add(r)
+		return true
+	}
 	if r.Kind.IsOp() {
 		t.applyLocked(r)
+		poke(t.chores)
 		return true
 	}
 	if r.Kind == record.KindPost {

@@ -22,6 +22,13 @@ func (w *writer) apply(txn *badger.Txn, r *request) error {
 			w.events = append(w.events, p.Event)
 		}
 	}
+	for i := range r.batch.Replace {
+		out, err := w.replace(txn, &r.batch.Replace[i])
+		if err != nil {
+			return err
+		}
+		r.out[len(r.batch.Puts)+i] = out
+	}
 	for i := range r.batch.State {
 		if err := w.setState(txn, &r.batch.State[i]); err != nil {
 			return err
@@ -45,9 +52,14 @@ func (w *writer) put(txn *badger.Txn, r *Record) (Outcome, error) {
 			return out, err
 		}
 	}
+	e, err := w.edit(sp, r.Lane)
+	if err != nil {
+		return 0, err
+	}
 	if err := w.write(txn, sp.num, r); err != nil {
 		return 0, err
 	}
+	w.came(e, r.Pos())
 	w.count(sp, h, r)
 	return Stored, nil
 }
@@ -80,30 +92,42 @@ func (w *writer) occupied(txn *badger.Txn, num uint32, h *cachedHead, r *Record)
 	return Conflict, nil
 }
 
+// place is where a record is, by lane, id and chain.
+type place struct {
+	ln Lane
+	Pos
+	ch  Chain
+	seq uint64
+}
+
 // write adds the record and its two index entries.
 func (w *writer) write(txn *badger.Txn, num uint32, r *Record) error {
+	at := w.mem.mark()
+	w.mem.buf = appendRecordValue(w.mem.buf, r.Chain, r.Seq, r.Data)
+	return w.writeAt(txn, num, place{r.Lane, r.Pos(), r.Chain, r.Seq}, w.mem.since(at))
+}
+
+// writeAt is write for a record whose value is made.
+func (w *writer) writeAt(txn *badger.Txn, num uint32, p place, value []byte) error {
 	m := &w.mem
 	at := m.mark()
-	m.buf = appendRecordKey(m.buf, num, r.Lane, r.Pos())
+	m.buf = appendRecordKey(m.buf, num, p.ln, p.Pos)
+	if err := w.set(txn, m.since(at), value); err != nil {
+		return err
+	}
+	at = m.mark()
+	m.buf = appendIDKey(m.buf, num, p.ID)
 	key := m.since(at)
 	at = m.mark()
-	m.buf = appendRecordValue(m.buf, r.Chain, r.Seq, r.Data)
+	m.buf = appendPlace(m.buf, p.ln, p.Time)
 	if err := w.set(txn, key, m.since(at)); err != nil {
 		return err
 	}
 	at = m.mark()
-	m.buf = appendIDKey(m.buf, num, r.ID)
+	m.buf = appendChainKey(m.buf, num, p.ch, p.seq)
 	key = m.since(at)
 	at = m.mark()
-	m.buf = appendPlace(m.buf, r.Lane, r.Time)
-	if err := w.set(txn, key, m.since(at)); err != nil {
-		return err
-	}
-	at = m.mark()
-	m.buf = appendChainKey(m.buf, num, r.Chain, r.Seq)
-	key = m.since(at)
-	at = m.mark()
-	m.buf = appendLink(m.buf, r.Lane, r.Pos())
+	m.buf = appendLink(m.buf, p.ln, p.Pos)
 	return w.set(txn, key, m.since(at))
 }
 
@@ -124,6 +148,11 @@ func (w *writer) count(sp *writerSpace, h *cachedHead, r *Record) {
 	st.Records++
 	st.PerLane[r.Lane]++
 	w.heads.touch(h)
+	w.touch(sp)
+}
+
+// touch says that sp differs from what is stored.
+func (w *writer) touch(sp *writerSpace) {
 	if !sp.dirty {
 		sp.dirty = true
 		w.dirty = append(w.dirty, sp)

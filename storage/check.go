@@ -11,16 +11,19 @@ import (
 // checkFindings bounds how much Check reports.
 const checkFindings = 20
 
-// Check reads the whole store and tells, as ErrDamaged, what does not agree: records, their two indices, heads, stats,
+// Check reads the whole store and tells, as ErrDamaged, what does not agree: records, their two indices, heads, stats, sums,
 // journal and sealed state. It costs three reads per record, blocks nobody, and ends early with ctx's error.
 func (s *Store) Check(ctx context.Context) error {
-	sn, err := s.snapshot()
+	sn, lanes, err := s.snapshotOfLanes()
 	if err != nil {
 		return err
 	}
 	defer sn.close()
-	c := checker{ctx: ctx, s: s, txn: sn.txn, spaces: make(map[uint32]*tally), dropped: make(map[uint32]bool)}
-	for _, step := range []func() error{c.drops, c.listSpaces, c.records, c.ids, c.chains, c.heads, c.stats, c.events, c.states} {
+	c := checker{
+		ctx: ctx, s: s, txn: sn.txn, spaces: make(map[uint32]*tally), dropped: make(map[uint32]bool),
+		lanes: make(map[laneRef]*laneTally), memory: lanes,
+	}
+	for _, step := range []func() error{c.drops, c.listSpaces, c.blocks, c.records, c.sums, c.ids, c.chains, c.heads, c.stats, c.events, c.states} {
 		if err := step(); err != nil {
 			return fmt.Errorf("check: %w", err)
 		}
@@ -46,6 +49,8 @@ type checker struct {
 	txn     *badger.Txn
 	spaces  map[uint32]*tally
 	dropped map[uint32]bool
+	lanes   map[laneRef]*laneTally
+	memory  map[laneRef]*lane
 	found   []error
 	steps   int
 }
@@ -118,6 +123,7 @@ func (c *checker) records() error {
 		}
 		t.got.Records++
 		t.got.PerLane[ln]++
+		c.lane(laneRef{num, ln}).add(c, p)
 		ch, seq, _, err := parseRecordValue(v)
 		if err != nil {
 			c.report("record %s: %w", p.ID, err)

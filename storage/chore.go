@@ -22,12 +22,7 @@ type sweep struct {
 // power cut; its keys are deleted step by step while the store works on, and after a restart if need be. Dropping a space
 // that is not there is no error. ctx bounds the wait for the queue. It works on a full disk.
 func (s *Store) DropSpace(ctx context.Context, sp Space) error {
-	r := s.queue.pool.Get().(*request)
-	r.batch, r.drop, r.size, r.items, r.out, r.err = Batch{}, &sp, 0, 0, nil, nil
-	err := s.queue.do(ctx, r)
-	r.drop = nil
-	s.queue.pool.Put(r)
-	return err
+	return s.queue.askFor(ctx, func(r *request) { r.drop = &sp })
 }
 
 // drop hides the space and leaves a marker, in one synced transaction.
@@ -51,8 +46,12 @@ func (w *writer) drop(id Space) error {
 		return err
 	}
 	delete(w.spaces, id)
+	for ln := range MaxLane + 1 {
+		delete(w.lanes, laneRef{sp.num, ln})
+	}
 	w.s.view.mu.Lock()
 	delete(w.s.view.spaces, id)
+	w.s.view.dropLanesLocked(sp.num)
 	w.s.view.mu.Unlock()
 	w.sweeps = append(w.sweeps, sweep{num: sp.num})
 	return w.sync()

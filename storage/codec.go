@@ -174,3 +174,42 @@ func parseChunk(v []byte) ([][]byte, error) {
 	}
 	return out, nil
 }
+
+func appendPos(b []byte, p Pos) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(p.Time)), p.ID[:]...)
+}
+
+// takePos reads a place off the front of b.
+func takePos(b []byte) (p Pos, rest []byte, err error) {
+	if len(b) < 40 {
+		return Pos{}, nil, errValue
+	}
+	p.Time, p.ID = int64(binary.BigEndian.Uint64(b)), ID(b[8:40])
+	if p.Time < 0 {
+		return Pos{}, nil, errValue
+	}
+	return p, b[40:], nil
+}
+
+func appendBlock(b []byte, bl *block) []byte {
+	b = appendPos(appendPos(b, bl.first), bl.last)
+	b = append(b, bl.sum.Total[:]...)
+	return binary.AppendUvarint(b, bl.sum.Count)
+}
+
+func parseBlock(v []byte) (b block, err error) {
+	if b.first, v, err = takePos(v); err != nil {
+		return block{}, err
+	}
+	if b.last, v, err = takePos(v); err != nil || len(v) < len(b.sum.Total) {
+		return block{}, errValue
+	}
+	b.sum.Total = [32]byte(v)
+	if b.sum.Count, v, err = uvarint(v[32:]); err != nil {
+		return block{}, err
+	}
+	if len(v) != 0 || b.sum.Count == 0 || b.first.Compare(b.last) > 0 {
+		return block{}, errValue
+	}
+	return b, nil
+}

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 )
 
-// formatVersion is what this program writes. Format 1: the table in doc.go.
-const formatVersion = 1
+// formatVersion is what this program writes: the table in doc.go. Format 1 had no block rows (0a), and a program that
+// knows only it would leave them behind its records. A store of format 1 is opened as it is and marked as 2; the rows of
+// a lane are made when it is first used, see mend.
+const formatVersion = 2
 
 const formatFile = "format"
 
@@ -19,27 +21,37 @@ type format struct {
 	About  string `json:"about,omitempty"`
 }
 
+const formatAbout = "Linnet message store. Do not edit or remove anything here."
+
 // checkFormat reads the folder's format file, or makes it in a folder that has no database yet.
-func checkFormat(dir string) error {
+func checkFormat(dir string) (have int, err error) {
 	path := filepath.Join(dir, formatFile)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err == nil {
-			return fmt.Errorf("%w: %s holds a database but no file %q", ErrDamaged, dir, formatFile)
+			return 0, fmt.Errorf("%w: %s holds a database but no file %q", ErrDamaged, dir, formatFile)
 		}
-		return writeFormat(dir, format{Format: formatVersion, About: "Linnet message store. Do not edit or remove anything here."})
+		return formatVersion, writeFormat(dir, format{Format: formatVersion, About: formatAbout})
 	}
 	if err != nil {
-		return explain("read format", err)
+		return 0, explain("read format", err)
 	}
 	f, err := parseFormat(raw)
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+		return 0, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 	}
 	if f.Format > formatVersion {
-		return &FormatError{Have: f.Format, Want: formatVersion}
+		return 0, &FormatError{Have: f.Format, Want: formatVersion}
 	}
-	return nil
+	return f.Format, nil
+}
+
+// raiseFormat marks a folder of an older format as one of this, which it is from now on.
+func raiseFormat(dir string, have int) error {
+	if have == formatVersion {
+		return nil
+	}
+	return writeFormat(dir, format{Format: formatVersion, About: formatAbout})
 }
 
 func parseFormat(raw []byte) (format, error) {

@@ -16,22 +16,23 @@ const (
 	keyState   = 0x07
 	keyDrop    = 0x08
 	keyMeta    = 0x09
+	keyBlock   = 0x0a
 )
 
 // Lengths of the keys that have a fixed one.
 const (
 	lenRecordKey  = 1 + 4 + 1 + 8 + 32
-	lenLanePrefix = 1 + 4 + 1
 	lenIDKey      = 1 + 4 + 32
 	lenChainKey   = 1 + 4 + 32 + 8
 	lenHeadKey    = 1 + 4 + 32
 	lenSpaceKey   = 1 + 32
 	lenJournalKey = 1 + 8
 	lenDropKey    = 1 + 4
+	lenBlockKey   = 1 + 4 + 1 + 4
 )
 
 // spaceKinds are the prefixes of which each key starts with a space number.
-var spaceKinds = [...]byte{keyRecord, keyID, keyChain, keyHead}
+var spaceKinds = [...]byte{keyRecord, keyID, keyChain, keyHead, keyBlock}
 
 var errKey = errors.New("malformed key")
 
@@ -40,9 +41,18 @@ func appendNum(b []byte, kind byte, num uint32) []byte {
 }
 
 func appendRecordKey(b []byte, num uint32, ln Lane, p Pos) []byte {
-	b = append(appendNum(b, keyRecord, num), byte(ln))
+	b = appendLanePrefix(b, keyRecord, laneRef{num, ln})
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Time))
 	return append(b, p.ID[:]...)
+}
+
+// appendLanePrefix begins the keys of a lane.
+func appendLanePrefix(b []byte, kind byte, ref laneRef) []byte {
+	return append(appendNum(b, kind, ref.num), byte(ref.ln))
+}
+
+func appendBlockKey(b []byte, ref laneRef, no uint32) []byte {
+	return binary.BigEndian.AppendUint32(appendLanePrefix(b, keyBlock, ref), no)
 }
 
 func appendIDKey(b []byte, num uint32, id ID) []byte {
@@ -122,4 +132,11 @@ func parseDropKey(k []byte) (num uint32, err error) {
 		return 0, errKey
 	}
 	return binary.BigEndian.Uint32(k[1:]), nil
+}
+
+func parseBlockKey(k []byte) (ref laneRef, no uint32, err error) {
+	if len(k) != lenBlockKey || k[0] != keyBlock || k[5] > byte(MaxLane) {
+		return laneRef{}, 0, errKey
+	}
+	return laneRef{binary.BigEndian.Uint32(k[1:]), Lane(k[5])}, binary.BigEndian.Uint32(k[6:]), nil
 }

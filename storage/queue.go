@@ -13,16 +13,20 @@ const queueBytes = 4 << 20
 // queueCost is what each batch weighs in the queue besides its bytes, which bounds their number too.
 const queueCost = 1 << 10
 
-// request is one batch, or one space to drop, on its way through the writer.
+// request is one batch, or one space to drop, or one lane to count as a whole, on its way through the writer.
 type request struct {
 	batch Batch
 	drop  *Space
+	mend  *laneRef
 	size  int
 	items int
 	out   []Outcome
 	err   error
 	done  chan struct{} // one slot; filled when out and err are final
 }
+
+// alone tells whether r must have a group of its own.
+func (r *request) alone() bool { return r.drop != nil || r.mend != nil || len(r.batch.Moves) > 0 }
 
 func (r *request) cost() int64 { return int64(r.size) + queueCost }
 
@@ -62,6 +66,17 @@ func (q *queue) do(ctx context.Context, r *request) error {
 	return r.err
 }
 
+// askFor hands a request to the writer that is no batch.
+func (q *queue) askFor(ctx context.Context, what func(*request)) error {
+	r := q.pool.Get().(*request)
+	r.batch, r.size, r.items, r.out, r.err = Batch{}, 0, 0, nil, nil
+	what(r)
+	err := q.do(ctx, r)
+	r.drop, r.mend = nil, nil
+	q.pool.Put(r)
+	return err
+}
+
 func (q *queue) poke() {
 	select {
 	case q.wake <- struct{}{}:
@@ -69,7 +84,7 @@ func (q *queue) poke() {
 	}
 }
 
-// take moves into group what fits one transaction. A drop comes alone. With wait set it blocks until there is something.
+// take moves into group what fits one transaction. With wait set it blocks until there is something.
 // ok is false when the queue is closed and empty.
 func (q *queue) take(group []*request, wait bool) (_ []*request, ok bool) {
 	for {
@@ -90,12 +105,12 @@ func (q *queue) takeLocked(group []*request) []*request {
 	for _, r := range q.waiting {
 		size += r.size
 		items += r.items
-		if n > 0 && (r.drop != nil || size > MaxBatchBytes || items > MaxBatchItems) {
+		if n > 0 && (r.alone() || size > MaxBatchBytes || items > MaxBatchItems) {
 			break
 		}
 		n++
 		cost += r.cost()
-		if r.drop != nil {
+		if r.alone() {
 			break
 		}
 	}

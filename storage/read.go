@@ -118,11 +118,13 @@ func (s *Store) Chains(sp Space, after Chain, limit int) ([]ChainHead, error) {
 	return out, nil
 }
 
-// Query chooses part of a lane. The bounds are exclusive, nil is no bound. Limit 0 is no limit. With Newest set the limit
-// takes the newest records within the bounds, otherwise the oldest; the result is ascending either way.
+// Query chooses part of a lane. The bounds are exclusive, nil is no bound. Limit and Bytes, which counts Record.Data, are
+// not exceeded, but that there is at least one record; 0 is no limit. With Newest set the limits take the newest records
+// within the bounds, otherwise the oldest; the result is ascending either way.
 type Query struct {
 	After, Before *Pos
 	Limit         int
+	Bytes         int
 	Newest        bool
 }
 
@@ -137,6 +139,7 @@ func (s *Store) Range(sp Space, ln Lane, q Query) ([]Record, error) {
 		return nil, nil
 	}
 	var out []Record
+	size := 0
 	err = walkLane(sn.txn, in.num, ln, q, func(p Pos, item *badger.Item) error {
 		v, err := item.ValueCopy(nil)
 		if err != nil {
@@ -146,11 +149,14 @@ func (s *Store) Range(sp Space, ln Lane, q Query) ([]Record, error) {
 		if r.Chain, r.Seq, r.Data, err = parseRecordValue(v); err != nil {
 			return err
 		}
+		if size += len(r.Data); q.Bytes > 0 && size > q.Bytes && len(out) > 0 {
+			return errStop
+		}
 		out = append(out, r)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: lane %d of %s: %w", ErrDamaged, ln, sp, err)
+		return nil, explainLane(sp, ln, err)
 	}
 	if q.Newest {
 		slices.Reverse(out)
@@ -174,7 +180,7 @@ func (s *Store) Count(sp Space, ln Lane, after *Pos, limit int) (int, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("%w: lane %d of %s: %w", ErrDamaged, ln, sp, err)
+		return 0, explainLane(sp, ln, err)
 	}
 	return n, nil
 }

@@ -66,7 +66,8 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if o.reserve == 0 {
 		o.reserve = diskReserve
 	}
-	if err := prepareDir(o); err != nil {
+	have, err := prepareDir(o)
+	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -96,6 +97,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	s.queue.init()
 	w, err := s.load()
 	if err != nil {
+		return nil, err
+	}
+	if err := raiseFormat(o.Dir, have); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -253,9 +257,9 @@ func checkKey(dir string, key []byte) error {
 }
 
 // prepareDir makes the folder and checks its format, before Badger touches anything.
-func prepareDir(o Options) error {
+func prepareDir(o Options) (have int, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return explain("make folder", err)
+		return 0, explain("make folder", err)
 	}
 	return checkFormat(o.Dir)
 }

@@ -43,7 +43,7 @@ func TestFormat(t *testing.T) {
 	for _, c := range []struct {
 		content string
 		want    error
-	}{{`{"format":2}`, ErrNewerFormat}, {`{"format":0}`, ErrDamaged}, {`nonsense`, ErrDamaged}, {``, ErrDamaged}} {
+	}{{`{"format":3}`, ErrNewerFormat}, {`{"format":0}`, ErrDamaged}, {`nonsense`, ErrDamaged}, {``, ErrDamaged}} {
 		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
 			t.Fatal(err)
 		}

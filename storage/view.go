@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"maps"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -19,6 +20,7 @@ type view struct {
 	mu      sync.Mutex
 	ts      uint64 // newest commit
 	spaces  map[Space]space
+	lanes   map[laneRef]*lane // those that were used since Open; what is not here has not changed since
 	closed  bool
 	readers [2]int // by generation
 	gen     int
@@ -29,6 +31,7 @@ type view struct {
 func (v *view) init(ts uint64) {
 	v.ts, v.floor = ts, ts
 	v.spaces = make(map[Space]space)
+	v.lanes = make(map[laneRef]*lane)
 	v.idle = sync.NewCond(&v.mu)
 }
 
@@ -48,15 +51,57 @@ func (s *Store) snapshot() (snapshot, error) {
 func (s *Store) snapshotOf(sp Space) (sn snapshot, in space, ok bool, err error) {
 	v := &s.view
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	if v.closed {
-		v.mu.Unlock()
 		return snapshot{}, space{}, false, ErrClosed
 	}
-	ts, gen := v.ts, v.gen
 	in, ok = v.spaces[sp]
-	v.readers[gen]++
-	v.mu.Unlock()
-	return snapshot{txn: s.db.NewTransactionAt(ts, false), v: v, gen: gen}, in, ok, nil
+	return v.enterLocked(s.db), in, ok, nil
+}
+
+// snapshotOfLane also looks up a lane, nil if it has not been used since Open.
+func (s *Store) snapshotOfLane(sp Space, ln Lane) (snapshot, space, *lane, error) {
+	v := &s.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return snapshot{}, space{}, nil, ErrClosed
+	}
+	in := v.spaces[sp]
+	return v.enterLocked(s.db), in, v.lanes[laneRef{in.num, ln}], nil
+}
+
+// snapshotOfLanes also has all lanes in memory.
+func (s *Store) snapshotOfLanes() (snapshot, map[laneRef]*lane, error) {
+	v := &s.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return snapshot{}, nil, ErrClosed
+	}
+	return v.enterLocked(s.db), maps.Clone(v.lanes), nil
+}
+
+func (v *view) enterLocked(db *badger.DB) snapshot {
+	v.readers[v.gen]++
+	return snapshot{txn: db.NewTransactionAt(v.ts, false), v: v, gen: v.gen}
+}
+
+// keepLane remembers a lane that a reader has read, unless the writer knows a newer one. Where it does not, nothing has
+// changed since the reader's snapshot.
+func (v *view) keepLane(sp Space, ref laneRef, l *lane) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if in, ok := v.spaces[sp]; ok && in.num == ref.num && v.lanes[ref] == nil {
+		v.lanes[ref] = l
+	}
+}
+
+// dropLanesLocked forgets the lanes of a dropped space.
+func (v *view) dropLanesLocked(num uint32) {
+	for ln := range MaxLane + 1 {
+		delete(v.lanes, laneRef{num, ln})
+	}
 }
 
 func (sn snapshot) close() {

@@ -7,7 +7,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// Commit stores b and returns one outcome for each Put, in order. It returns when the batch survives a crash of the
+// Commit stores b and returns one outcome for each Put, then one for each Replacement, in order. It returns when the batch survives a crash of the
 // program, with b.Durable when it survives a power cut. It blocks while the writer is busy with more than queueBytes; ctx
 // bounds that wait only, so an error of ctx means that nothing of b was stored.
 // Errors: ErrClosed, ErrTooBig, ErrInvalid, ErrDiskFull (nothing stored, try again when there is room), ErrDamaged.
@@ -17,8 +17,8 @@ func (s *Store) Commit(ctx context.Context, b Batch) ([]Outcome, error) {
 		return nil, err
 	}
 	r := s.queue.pool.Get().(*request)
-	r.batch, r.drop, r.size, r.items, r.err = b, nil, size, items, nil
-	r.out = make([]Outcome, len(b.Puts))
+	r.batch, r.size, r.items, r.err = b, size, items, nil
+	r.out = make([]Outcome, len(b.Puts)+len(b.Replace))
 	err = s.queue.do(ctx, r)
 	out := r.out
 	r.batch, r.out = Batch{}, nil
@@ -35,6 +35,7 @@ type writer struct {
 	ts      uint64 // of the newest commit
 	spaces  map[Space]*writerSpace
 	heads   headCache
+	lanes   map[laneRef]*laneEdit
 	nextNum uint32
 	sweeps  []sweep
 	wal     walSync
@@ -44,10 +45,12 @@ type writer struct {
 	commits int
 
 	// Of the group at work, reused for the next.
-	mem    slab
-	dirty  []*writerSpace
-	events [][]byte
-	synced []*request // wait for the sync
+	mem     slab
+	dirty   []*writerSpace
+	edits   []*laneEdit
+	changes []change
+	events  [][]byte
+	synced  []*request // wait for the sync
 }
 
 type writerSpace struct {
@@ -57,7 +60,7 @@ type writerSpace struct {
 }
 
 func newWriter(s *Store, ts uint64) *writer {
-	w := &writer{s: s, ts: ts, nextNum: 1, spaces: make(map[Space]*writerSpace)}
+	w := &writer{s: s, ts: ts, nextNum: 1, spaces: make(map[Space]*writerSpace), lanes: make(map[laneRef]*laneEdit)}
 	w.heads.init()
 	w.wal.init(s.opt.Dir)
 	w.room.dir = s.opt.Dir
@@ -67,8 +70,9 @@ func newWriter(s *Store, ts uint64) *writer {
 // reset forgets all that is not committed.
 func (w *writer) reset() {
 	w.heads.init()
-	w.dirty, w.events = nil, nil
+	w.dirty, w.events, w.edits, w.changes = nil, nil, nil, nil
 	clear(w.spaces)
+	clear(w.lanes)
 	w.s.view.mu.Lock()
 	defer w.s.view.mu.Unlock()
 	for id, sp := range w.s.view.spaces {
@@ -96,8 +100,12 @@ func (w *writer) run() {
 
 // serve commits a group and answers each request in it.
 func (w *writer) serve(group []*request) {
-	if group[0].drop != nil {
-		answer(group[0], w.drop(*group[0].drop))
+	switch first := group[0]; {
+	case first.drop != nil:
+		answer(first, w.drop(*first.drop))
+		return
+	case first.mend != nil:
+		answer(first, w.mend(*first.mend))
 		return
 	}
 	size := 0
@@ -111,6 +119,9 @@ func (w *writer) serve(group []*request) {
 		return
 	}
 	err := w.commit(group)
+	for tries := 0; tries < mendTries && w.mends(err); tries++ {
+		err = w.commit(group)
+	}
 	if err != nil && len(group) > 1 && w.failed == nil {
 		// One batch met something damaged: it must not spoil the others.
 		for i := range group {
@@ -152,6 +163,9 @@ func (w *writer) ready(reserve int64, size int) error {
 
 // commit applies the batches of a group in one transaction.
 func (w *writer) commit(group []*request) error {
+	if len(group[0].batch.Moves) > 0 {
+		return w.commitMoves(group[0])
+	}
 	w.mem.reset()
 	txn := w.s.db.NewTransactionAt(w.ts, true)
 	defer txn.Discard()
@@ -190,6 +204,9 @@ func (w *writer) flush(txn *badger.Txn) error {
 			return err
 		}
 	}
+	if err := w.writeBlocks(txn); err != nil {
+		return err
+	}
 	kept, err := w.writeEvents(txn)
 	if err != nil {
 		return err
@@ -204,6 +221,12 @@ func (w *writer) flush(txn *badger.Txn) error {
 	}
 	clear(w.dirty)
 	w.dirty = w.dirty[:0]
+	for _, e := range w.edits {
+		e.dirty = false
+	}
+	clear(w.edits)
+	w.edits = w.edits[:0]
+	w.changes = w.changes[:0]
 	clear(w.events)
 	w.events = w.events[:0]
 	return nil
@@ -220,6 +243,10 @@ func (w *writer) finish(txn *badger.Txn) error {
 	v.ts = w.ts
 	for _, sp := range w.dirty {
 		v.spaces[sp.id] = sp.space
+	}
+	for _, e := range w.edits {
+		l := e.lane
+		v.lanes[e.ref] = &l
 	}
 	v.mu.Unlock()
 	if w.commits++; w.commits%32 == 0 {

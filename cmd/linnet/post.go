@@ -24,11 +24,7 @@ as soon as somebody is reached. Line breaks at its end are dropped.`,
   date | linnet post "School news"`,
 		Args: words(1, 2, "name one topic and give one text, in quotes if it has spaces"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := p.connect()
-			if err != nil {
-				return err
-			}
-			t, err := find(cmd.Context(), client, args[0])
+			client, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/linnet-im/linnet/desktop"
 	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/desktop/client"
 )
 
 // shortID is how much of an id lists show; enough to name a topic with.
@@ -16,16 +18,16 @@ const shortID = 8
 func (p *program) topic() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "topic",
-		Short: "Create, list, show, join and leave topics",
+		Short: "Create, list, show, join, leave, repair and thin topics",
 		Long: `A topic is a conversation. Wherever a command asks for a TOPIC, give its
 name, its id, or the first letters of its id (4 at least).`,
 		Example: "  linnet topic list",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return misuse("say what to do with a topic: create, list, show, join or leave")
+			return misuse("say what to do with a topic: create, list, show, join, leave, repair or keep")
 		},
 	}
-	c.AddCommand(p.topicCreate(), p.topicList(), p.topicShow(), p.topicJoin(), p.topicLeave())
+	c.AddCommand(p.topicCreate(), p.topicList(), p.topicShow(), p.topicJoin(), p.topicLeave(), p.topicRepair(), p.topicKeep())
 	return c
 }
 
@@ -112,11 +114,7 @@ func (p *program) topicShow() *cobra.Command {
 		Example: `  linnet topic show "School news"`,
 		Args:    words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := p.connect()
-			if err != nil {
-				return err
-			}
-			t, err := find(cmd.Context(), client, args[0])
+			_, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -141,8 +139,120 @@ func (p *program) show(t api.Topic) {
 	row("Unread", unread(t.Unread))
 	row("Followers connected", strconv.Itoa(t.Followers))
 	row("How much is here", line(t.Completeness.Summary))
+	for i, h := range t.Completeness.Holes {
+		row(first(i, "Missing"), hole(h))
+	}
+	if pr := t.Completeness.Progress; pr != nil {
+		row("Arriving", fmt.Sprintf("%d of %d records", pr.Done, pr.Total))
+	}
+	row("Kept here", kept(t.Retention))
 	row("Link", line(t.Link))
 	_ = w.Flush() // to a terminal or a pipe that is gone
+}
+
+// first is a name for the first row of several.
+func first(i int, name string) string {
+	if i > 0 {
+		return " "
+	}
+	return name
+}
+
+func hole(h api.Hole) string {
+	who := line(h.Author.Name)
+	if who == "" {
+		who = fmt.Sprintf("writer %.*s", shortID, line(h.Author.ID))
+	}
+	if h.From == h.To {
+		return fmt.Sprintf("%s, number %d", who, h.From)
+	}
+	return fmt.Sprintf("%s, numbers %d to %d", who, h.From, h.To)
+}
+
+func kept(r api.Retention) string {
+	switch r.Keep {
+	case api.KeepLast:
+		return fmt.Sprintf("the texts of the last %d posts", r.N)
+	case api.KeepDays:
+		return fmt.Sprintf("the texts of the last %d days", r.N)
+	}
+	return "everything"
+}
+
+func (p *program) topicRepair() *cobra.Command {
+	return &cobra.Command{
+		Use:     "repair TOPIC",
+		Short:   "Ask others again, now, for what is missing of a topic",
+		Long:    "Ask others again, now, for what is missing of a topic. It happens by itself too.",
+		Example: `  linnet topic repair "School news"`,
+		Args:    words(1, 1, "name one topic"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, t, err := p.named(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if err := client.Repair(cmd.Context(), t.ID); err != nil {
+				return err
+			}
+			p.print(map[string]string{"asking": t.ID}, func() {
+				fmt.Fprintf(p.out, "Asking. See how it stands with: %s\n", desktop.Command("topic show "+line(t.ID)[:min(shortID, len(t.ID))], p.data))
+			})
+			return nil
+		},
+	}
+}
+
+func (p *program) topicKeep() *cobra.Command {
+	var last, days int
+	c := &cobra.Command{
+		Use:   "keep TOPIC",
+		Short: "Say what of a topic is kept on this computer",
+		Long: `Say what of a topic is kept on this computer: everything, or the texts of the
+last posts or days. Texts of others that are older are dropped; the signed
+records that prove their place stay, and so does what you wrote. With --all,
+texts that were dropped are asked for again.`,
+		Example: `  linnet topic keep "School news" --days 30
+  linnet topic keep "School news" --all`,
+		Args: words(1, 1, "name one topic"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := cmd.Flags().GetBool("all")
+			if err != nil {
+				return err
+			}
+			r := api.Retention{Keep: api.KeepAll}
+			switch {
+			case last > 0 && days == 0 && !all:
+				r = api.Retention{Keep: api.KeepLast, N: last}
+			case days > 0 && last == 0 && !all:
+				r = api.Retention{Keep: api.KeepDays, N: days}
+			case !all || last != 0 || days != 0:
+				return misuse("say one of --all, --last N or --days N")
+			}
+			client, t, err := p.named(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if t, err = client.ChangeTopic(cmd.Context(), t.ID, api.TopicPatch{Retention: &r}); err != nil {
+				return err
+			}
+			p.print(t, func() { fmt.Fprintf(p.out, "Of %s, %s stays on this computer.\n", quoted(t.Name), kept(t.Retention)) })
+			return nil
+		},
+	}
+	c.Flags().Bool("all", false, "keep everything")
+	c.Flags().IntVar(&last, "last", 0, "keep the texts of so many posts")
+	c.Flags().IntVar(&days, "days", 0, "keep the texts of so many days")
+	return c
+}
+
+// named connects and finds the topic that a person means.
+func (p *program) named(cmd *cobra.Command, word string) (*client.Client, api.Topic, error) {
+	c, err := p.connect()
+	if err != nil {
+		return nil, api.Topic{}, err
+	}
+	t, err := find(cmd.Context(), c, word)
+	return c, t, err
 }
 
 func (p *program) topicJoin() *cobra.Command {
@@ -216,11 +326,7 @@ func (p *program) topicLeave() *cobra.Command {
 		Example: `  linnet topic leave "School news"`,
 		Args:    words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := p.connect()
-			if err != nil {
-				return err
-			}
-			t, err := find(cmd.Context(), client, args[0])
+			client, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -240,11 +346,7 @@ func (p *program) link() *cobra.Command {
 		Example: `  linnet link "School news"`,
 		Args:    words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := p.connect()
-			if err != nil {
-				return err
-			}
-			t, err := find(cmd.Context(), client, args[0])
+			_, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
 			}

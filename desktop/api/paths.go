@@ -18,6 +18,12 @@ const (
 	PathMessage    = "/topics/{id}/messages/{message}"
 	PathRead       = "/topics/{id}/read"
 	PathDraft      = "/topics/{id}/draft"
+	PathRepair     = "/topics/{id}/repair" // POST: ask others again for what is missing
+	PathExport     = "/bundles/export"     // POST Export -> the bundle, application/vnd.linnet.bundle
+	PathImport     = "/bundles/import"     // POST a bundle -> ImportReport
+	PathNote       = "/bundles/note"       // POST Export -> what this node has, for the other side's export
+	PathFolders    = "/folders"            // GET, POST Folder -> FolderReport, DELETE ?path=
+	TypeBundle     = "application/vnd.linnet.bundle"
 	PathPreview    = "/links/preview"
 	PathAccept     = "/links/accept"
 	PathEvents     = "/events"

@@ -14,19 +14,28 @@ const (
 	RoleReader = "reader"
 )
 
-// Message states. Own posts go from queued to handed; posts of others are received.
+// Message states. Own posts go from queued to handed to stored; posts of others are received.
 const (
-	StateQueued   = "queued"   // on this disk, nobody else has it yet
-	StateHanded   = "handed"   // at least one other node says that it has stored it
+	StateQueued   = "queued"   // on this disk, it has left for nobody yet
+	StateHanded   = "handed"   // sent to at least one other node, which has not said yet that it stored it
+	StateStored   = "stored"   // at least one other node says that it has stored it, see StoredBy
 	StateReceived = "received" // written by somebody else, stored here
 )
 
 // Completeness states of a topic.
 const (
-	CompleteUnknown = "unknown" // no gap is known, but nobody vouches that this is all
-	CompleteMissing = "missing" // at least Missing records are known to exist and are not here
-	CompleteWaiting = "waiting" // nothing arrived yet: the topic's first record is still being asked for
-	CompleteForked  = "forked"  // a sender signed two different records with one number
+	CompleteAll     = "complete" // all that an owner or admin vouched for is here, see Checkpoint, and no gap is known
+	CompleteUnknown = "unknown"  // no gap is known, but nobody vouches that this is all
+	CompleteMissing = "missing"  // at least Missing records are known to exist and are not here
+	CompleteWaiting = "waiting"  // nothing arrived yet: the topic's first record is still being asked for
+	CompleteForked  = "forked"   // a sender signed two different records with one number, see Forks
+)
+
+// What a topic keeps on this computer. Texts are dropped before the records that prove their place.
+const (
+	KeepAll  = "all"
+	KeepLast = "last" // the texts of the last N posts
+	KeepDays = "days" // the texts of the last N days
 )
 
 // Reachability states of a node.
@@ -100,10 +109,18 @@ type TopicDraft struct {
 	Description string `json:"description,omitempty" maxLength:"2048"`
 }
 
-// TopicPatch changes a topic; absent fields stay. Needs the role owner or admin.
+// TopicPatch changes a topic; absent fields stay. Name and Description need the
+// role owner or admin, Retention concerns this computer only.
 type TopicPatch struct {
-	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"128"`
-	Description *string `json:"description,omitempty" maxLength:"2048"`
+	Name        *string    `json:"name,omitempty" minLength:"1" maxLength:"128"`
+	Description *string    `json:"description,omitempty" maxLength:"2048"`
+	Retention   *Retention `json:"retention,omitempty"`
+}
+
+// Retention says what is kept of a topic on this computer. Own posts are always kept.
+type Retention struct {
+	Keep string `json:"keep" enum:"all,last,days"`
+	N    int    `json:"n,omitempty" minimum:"0" maximum:"10000000" doc:"How many posts or days; absent with all"`
 }
 
 // Topic is one conversation as this node sees it.
@@ -119,18 +136,56 @@ type Topic struct {
 	ReadUpTo     string       `json:"read_up_to" doc:"Id of the newest message that was read, empty if none"`
 	Followers    int          `json:"followers" doc:"Nodes connected right now that follow this topic"`
 	Completeness Completeness `json:"completeness"`
+	Retention    Retention    `json:"retention"`
 	Last         *Message     `json:"last,omitempty" doc:"Newest message"`
 	Draft        string       `json:"draft"`
 	Created      string       `json:"created" format:"date-time"`
 	Joined       string       `json:"joined" format:"date-time"`
 }
 
-// Completeness says how much of a topic is here.
+// Completeness says how much of a topic is here. Have and Missing count records
+// of every sort: posts, and the signed notes on who may write and what it is called.
 type Completeness struct {
-	State   string `json:"state" enum:"unknown,missing,waiting,forked"`
-	Have    uint64 `json:"have" doc:"Records of this topic stored here"`
-	Missing uint64 `json:"missing" doc:"Records known to exist and not here; there may be more"`
-	Summary string `json:"summary" doc:"One plain English sentence for a person"`
+	State      string      `json:"state" enum:"complete,unknown,missing,waiting,forked"`
+	Have       uint64      `json:"have" doc:"Records of this topic stored here"`
+	Missing    uint64      `json:"missing" doc:"Records known to exist and not here; there may be more"`
+	Posts      uint64      `json:"posts" doc:"Posts stored here"`
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty" doc:"Newest statement by an owner or admin of how much there is"`
+	Holes      []Hole      `json:"holes,omitempty" doc:"Where records are missing, the newest first; at most 20"`
+	Forks      []Fork      `json:"forks,omitempty"`
+	Asking     int         `json:"asking,omitempty" doc:"Followers that are being asked for what is missing right now"`
+	Progress   *Progress   `json:"progress,omitempty" doc:"Of a transfer that is under way"`
+	Summary    string      `json:"summary" doc:"One plain English sentence for a person"`
+}
+
+// Checkpoint is a signed statement of how much there is.
+type Checkpoint struct {
+	Number uint64 `json:"number" doc:"1, 2, 3… of this author"`
+	By     Author `json:"by"`
+	Time   string `json:"time" format:"date-time"`
+	Posts  uint64 `json:"posts" doc:"Posts that there were, as its author says"`
+	Met    bool   `json:"met" doc:"All that it names is here"`
+}
+
+// Hole is a run of records of one writer that is not here. To is 0 where its end is not known.
+type Hole struct {
+	Author Author `json:"author"`
+	From   uint64 `json:"from"`
+	To     uint64 `json:"to"`
+}
+
+// Fork says that a writer signed two different records with one number. What it
+// signed from there on is set aside.
+type Fork struct {
+	Author Author `json:"author"`
+	Seq    uint64 `json:"seq"`
+	Time   string `json:"time" format:"date-time" doc:"When this node found out"`
+}
+
+// Progress counts records of a transfer.
+type Progress struct {
+	Done  uint64 `json:"done"`
+	Total uint64 `json:"total" doc:"As others claim; 0 while unknown"`
 }
 
 // TopicList is the answer to GET PathTopics. Head is the event id to resume
@@ -166,8 +221,8 @@ type Message struct {
 	Text     string   `json:"text"`
 	Entities []Entity `json:"entities"`
 	ReplyTo  string   `json:"reply_to,omitempty"`
-	State    string   `json:"state" enum:"queued,handed,received"`
-	HandedTo int      `json:"handed_to,omitempty" doc:"How many nodes said so since the program started; there may be more"`
+	State    string   `json:"state" enum:"queued,handed,stored,received"`
+	StoredBy int      `json:"stored_by,omitempty" doc:"How many nodes said that they have stored it since the program started; there may be more"`
 	Bodiless bool     `json:"bodiless,omitempty" doc:"The text is not kept here any more"`
 }
 
@@ -243,4 +298,53 @@ type Health struct {
 // PeerAdded is the answer to POST PathPeers.
 type PeerAdded struct {
 	PeerID string `json:"peer_id"`
+}
+
+// Export asks for a bundle. Notes say what the other side has: only the rest is written.
+type Export struct {
+	Topics []string `json:"topics,omitempty" maxItems:"1000" doc:"Topic ids; none means all"`
+	Notes  [][]byte `json:"notes,omitempty" maxItems:"100" doc:"Notes of the other side, base64, as PathNote writes them"`
+}
+
+// ImportReport says what became of a bundle.
+type ImportReport struct {
+	Records  int      `json:"records" doc:"Records that could be read"`
+	New      int      `json:"new" doc:"Of these, not here before and stored now"`
+	Known    int      `json:"known" doc:"Here already"`
+	Refused  int      `json:"refused" doc:"Not genuine, or by somebody who may not write"`
+	Strange  int      `json:"strange" doc:"Of topics that are not followed here"`
+	Damaged  int64    `json:"damaged" doc:"Bytes that could not be read"`
+	Complete bool     `json:"complete" doc:"False: the bundle is cut short or damaged"`
+	Topics   []string `json:"topics" doc:"Topics that got something new"`
+	Offered  []Offer  `json:"offered" doc:"Topics in the bundle that are not followed here"`
+	Summary  string   `json:"summary" doc:"One plain English sentence for a person"`
+}
+
+// Offer is a topic in a bundle that can be followed without a network: the link goes to PathAccept.
+type Offer struct {
+	Topic   string `json:"topic"`
+	Name    string `json:"name" doc:"As the bundle claims"`
+	Link    string `json:"link"`
+	Records int    `json:"records"`
+}
+
+// Folder is a shared folder or stick through which topics are exchanged.
+type Folder struct {
+	Path   string   `json:"path" maxLength:"4096"`
+	Topics []string `json:"topics,omitempty" doc:"None means all"`
+	Watch  bool     `json:"watch" doc:"Look again every few seconds for as long as Linnet runs"`
+}
+
+// FolderReport says what one look at a folder did.
+type FolderReport struct {
+	Folder   Folder `json:"folder"`
+	Wrote    int    `json:"wrote" doc:"Records written for others"`
+	New      int    `json:"new" doc:"Records found there and stored"`
+	Problem  string `json:"problem,omitempty" doc:"Why it did not work, in a sentence"`
+	LastLook string `json:"last_look,omitempty" format:"date-time"`
+}
+
+// FolderList is the answer to GET PathFolders: those that are watched.
+type FolderList struct {
+	Items []FolderReport `json:"items"`
 }

@@ -207,6 +207,15 @@ func (c *Client) ChangeTopic(ctx context.Context, id string, p api.TopicPatch) (
 	return call[api.Topic](ctx, c, http.MethodPatch, at(api.PathTopic, id), p)
 }
 
+// Repair has the node ask others again for what is missing.
+func (c *Client) Repair(ctx context.Context, id string) error {
+	res, err := c.request(ctx, http.MethodPost, at(api.PathRepair, id), nil, nil)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
 // LeaveTopic stops following and deletes what is stored here.
 func (c *Client) LeaveTopic(ctx context.Context, id string) error {
 	_, err := call[struct{}](ctx, c, http.MethodDelete, at(api.PathTopic, id), nil)

@@ -148,14 +148,14 @@ func (s *Server) search(ctx context.Context, in *struct {
 	return answer(page), nil
 }
 
-var states = map[node.State]string{node.Received: api.StateReceived, node.Queued: api.StateQueued, node.Handed: api.StateHanded}
+var states = map[node.State]string{node.Received: api.StateReceived, node.Queued: api.StateQueued, node.Handed: api.StateHanded, node.Stored: api.StateStored}
 
 // apiMessage is a message in the words of the contract.
 func apiMessage(m node.Message) api.Message {
 	out := api.Message{
 		ID: m.ID.String(), Topic: m.Topic.String(), Seq: m.Seq, Time: stamp(m.Time), TimeMS: m.Time.UnixMilli(),
-		Author: api.Author{ID: m.Author.Writer.String(), Name: m.Author.Name, Me: m.Author.Me},
-		Text:   m.Text, Entities: []api.Entity{}, State: states[m.State], HandedTo: m.HandedTo, Bodiless: m.Bodiless,
+		Author: apiAuthor(m.Author),
+		Text:   m.Text, Entities: []api.Entity{}, State: states[m.State], StoredBy: m.StoredBy, Bodiless: m.Bodiless,
 	}
 	if m.ReplyTo != (node.RecordID{}) {
 		out.ReplyTo = m.ReplyTo.String()
@@ -164,4 +164,8 @@ func apiMessage(m node.Message) api.Message {
 		out.Entities = append(out.Entities, api.Entity{Type: "link", Offset: l.Offset, Length: l.Length, URL: l.URL})
 	}
 	return out
+}
+
+func apiAuthor(a node.Author) api.Author {
+	return api.Author{ID: a.Writer.String(), Name: a.Name, Me: a.Me}
 }

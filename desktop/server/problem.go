@@ -66,6 +66,7 @@ var faults = []struct {
 	{node.ErrLagged, api.CodeBadCursor, "These events are no longer kept", "Reload, then go on from the head."},
 	{node.ErrEmpty, api.CodeInvalid, "There is nothing to send", "Write something first."},
 	{node.ErrLong, api.CodeTooLarge, "This text is too long for one message", "A message holds up to 61,440 bytes. Send it in parts; nothing was lost."},
+	{node.ErrKeep, api.CodeInvalid, "Keep either the last posts or the last days", "Give one of the two, 10,000,000 at most."},
 	{node.ErrBadName, api.CodeInvalid, "This name or description does not work", ""},
 	{node.ErrDiskFull, api.CodeDiskFull, "The disk is full", "Nothing was lost, but nothing more can be stored. Free some space and try again."},
 	{node.ErrClosed, api.CodeStopping, "Linnet is stopping", "Start it again and repeat this."},

@@ -16,7 +16,8 @@ func (s *Server) topicRoutes(a huma.API) {
 	huma.Register(a, operation(http.MethodGet, api.PathTopics, "list-topics", "All topics, newest activity first", http.StatusOK), s.listTopics)
 	huma.Register(a, operation(http.MethodPost, api.PathTopics, "create-topic", "Make a topic", http.StatusCreated), s.createTopic)
 	huma.Register(a, operation(http.MethodGet, api.PathTopic, "get-topic", "One topic", http.StatusOK), s.getTopic)
-	huma.Register(a, operation(http.MethodPatch, api.PathTopic, "change-topic", "Change name or description", http.StatusOK), s.changeTopic)
+	huma.Register(a, operation(http.MethodPatch, api.PathTopic, "change-topic", "Change name, description, or what is kept here", http.StatusOK), s.changeTopic)
+	huma.Register(a, operation(http.MethodPost, api.PathRepair, "repair-topic", "Ask others again for what is missing", http.StatusAccepted), s.repair)
 	huma.Register(a, operation(http.MethodDelete, api.PathTopic, "leave-topic", "Leave a topic and delete what is stored of it here", http.StatusNoContent), s.leaveTopic)
 	huma.Register(a, operation(http.MethodPut, api.PathRead, "mark-read", "Note how far was read", http.StatusNoContent), s.markRead)
 	huma.Register(a, operation(http.MethodPut, api.PathDraft, "keep-draft", "Keep a text that was not sent yet", http.StatusNoContent), s.keepDraft)
@@ -89,10 +90,54 @@ func (s *Server) changeTopic(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Change(ctx, in.Body.Name, in.Body.Description); err != nil {
-		return nil, s.fail(ctx, err)
+	if in.Body.Name != nil || in.Body.Description != nil {
+		if err := t.Change(ctx, in.Body.Name, in.Body.Description); err != nil {
+			return nil, s.fail(ctx, err)
+		}
+	}
+	if r := in.Body.Retention; r != nil {
+		keep, err := keepOf(*r)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.SetKeep(ctx, keep); err != nil {
+			return nil, s.fail(ctx, err)
+		}
 	}
 	return s.showTopic(ctx, t)
+}
+
+// keepOf is what is to be kept, in the words of the node.
+func keepOf(r api.Retention) (node.Keep, error) {
+	n := uint64(max(r.N, 0))
+	switch {
+	case r.Keep == api.KeepAll:
+		return node.Keep{}, nil
+	case n == 0:
+		return node.Keep{}, newProblem(api.CodeInvalid, "Say how many posts or days to keep", "n must be 1 or more.")
+	case r.Keep == api.KeepLast:
+		return node.Keep{Last: n}, nil
+	}
+	return node.Keep{Days: n}, nil
+}
+
+func apiRetention(k node.Keep) api.Retention {
+	switch {
+	case k.Last > 0:
+		return api.Retention{Keep: api.KeepLast, N: int(k.Last)}
+	case k.Days > 0:
+		return api.Retention{Keep: api.KeepDays, N: int(k.Days)}
+	}
+	return api.Retention{Keep: api.KeepAll}
+}
+
+func (s *Server) repair(ctx context.Context, in *InTopic) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	t.Repair()
+	return nil, nil
 }
 
 func (s *Server) leaveTopic(ctx context.Context, in *InTopic) (*struct{}, error) {
@@ -162,7 +207,7 @@ func apiTopic(i node.TopicInfo) api.Topic {
 	t := api.Topic{
 		ID: i.ID.String(), Kind: i.Kind.String(), Name: i.Name, Description: i.Description, Link: i.Link,
 		Role: i.Role.String(), CanPost: i.CanPost, Unread: i.Unread, Followers: i.Followers,
-		Completeness: apiCompleteness(i.Completeness), Draft: i.Draft, Joined: stamp(i.Joined),
+		Completeness: apiCompleteness(i.Completeness), Retention: apiRetention(i.Keep), Draft: i.Draft, Joined: stamp(i.Joined),
 	}
 	if !i.Created.IsZero() {
 		t.Created = stamp(i.Created)

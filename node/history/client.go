@@ -5,34 +5,72 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/linnet-im/linnet/node/reconcile"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
 )
 
-// exchangeTimeout bounds one exchange on both sides.
-const exchangeTimeout = 30 * time.Second
+// patience is how long either side waits for the other to send or take
+// something. A slow line may need long for all of an answer, but not for a piece.
+const patience = 20 * time.Second
+
+// steady is a stream that ends when nothing moves for patience.
+type steady struct{ network.Stream }
+
+func (s steady) Read(b []byte) (int, error) {
+	if err := s.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return s.Stream.Read(b)
+}
+
+func (s steady) Write(b []byte) (int, error) {
+	if err := s.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return s.Stream.Write(b)
+}
 
 // maxContactsFrame is the size of the largest contacts frame worth reading.
 const maxContactsFrame = 32 << 10
 
 // Client asks.
-type Client struct{ Host host.Host }
+type Client struct {
+	host      host.Host
+	unpackers sync.Pool // of *zstd.Decoder
+}
 
-// Ops asks a connected peer for the ops of a topic, unless they are those of
-// have, and hands each to take as it arrives; take owns the slice. It returns
+// NewClient returns a client that asks over h.
+func NewClient(h host.Host) *Client {
+	return &Client{host: h, unpackers: sync.Pool{New: func() any { return newDecoder() }}}
+}
+
+// Ops asks a connected peer for the ops of a topic and hands each to take as it
+// arrives, the genesis first, then the newest; take owns the slice. It returns
 // where other followers are, as the peer claims. It blocks until the peer has
-// answered, ctx ends or 30 seconds have passed.
-func (c Client) Ops(ctx context.Context, from string, id record.TopicID, have Digest, take func(raw []byte) error) ([]topic.Contact, error) {
+// answered, ctx ends or nothing came for 20 seconds.
+func (c *Client) Ops(ctx context.Context, from string, id record.TopicID, take func(raw []byte) error) ([]topic.Contact, error) {
+	return c.ops(ctx, from, request{Type: askOps, Topic: id[:], N: maxOps}, take)
+}
+
+// Contacts asks a connected peer where other followers of a topic are. It blocks
+// like Ops.
+func (c *Client) Contacts(ctx context.Context, from string, id record.TopicID) ([]topic.Contact, error) {
+	return c.ops(ctx, from, request{Type: askOps, Topic: id[:]}, nil)
+}
+
+func (c *Client) ops(ctx context.Context, from string, q request, take func(raw []byte) error) ([]topic.Contact, error) {
 	var contacts []topic.Contact
-	q := request{Type: askOps, Topic: id[:], Count: have.Count, Xor: have.Xor[:]}
 	err := c.ask(ctx, from, q, func(status byte, r *bufio.Reader) error {
-		if status == statusHere {
+		if status == statusHere && take != nil {
 			if err := readRecords(r, take); err != nil {
 				return err
 			}
@@ -49,9 +87,108 @@ func (c Client) Ops(ctx context.Context, from string, id record.TopicID, have Di
 	return contacts, nil
 }
 
+// Whole is how much of a topic a peer has, as it claims.
+type Whole struct {
+	Same  bool // it has just what the asker has; the rest is empty
+	Lanes map[Lane]LaneSum
+	Forks [][2]record.ID // pairs of records with one writer and number
+}
+
+// LaneSum sums up one lane.
+type LaneSum struct {
+	Count uint64
+	Print reconcile.Fingerprint
+}
+
+// Sums asks a connected peer how much of a topic it has, beside what book has.
+// It blocks like Ops.
+func (c *Client) Sums(ctx context.Context, from string, id record.TopicID, book Book) (w Whole, err error) {
+	mine, err := sumUp(book)
+	if err != nil {
+		return w, err
+	}
+	digest := mine.digest(book.Forks())
+	err = c.ask(ctx, from, request{Type: askSums, Topic: id[:], Sums: digest[:]}, func(status byte, r *bufio.Reader) error {
+		if w.Same = status == statusSame; w.Same {
+			return nil
+		}
+		b, err := readFrame(r, maxSums)
+		if err != nil {
+			return err
+		}
+		w, err = decodeSums(b)
+		return err
+	})
+	if err != nil {
+		return w, fmt.Errorf("history: ask %s how much there is: %w", from, err)
+	}
+	return w, nil
+}
+
+// reconcile carries one message of a reconciliation there and the answer back.
+func (c *Client) reconcile(ctx context.Context, from string, id record.TopicID, l Lane, msg []byte) (reply []byte, err error) {
+	err = c.ask(ctx, from, request{Type: askReconcile, Topic: id[:], Lane: l, Talk: msg}, func(_ byte, r *bufio.Reader) error {
+		reply, err = readFrame(r, maxMessage)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("history: reconcile with %s: %w", from, err)
+	}
+	return reply, nil
+}
+
+// outline asks how many records a peer has in a part of a lane, and for places
+// that cut it into pieces of about step.
+func (c *Client) outline(ctx context.Context, from string, id record.TopicID, l Lane, part reconcile.Range, step int) (count uint64, cuts []reconcile.Bound, err error) {
+	q := request{Type: askOutline, Topic: id[:], Lane: l, N: uint64(step)}
+	q.setPart(part)
+	err = c.ask(ctx, from, q, func(_ byte, r *bufio.Reader) error {
+		b, err := readFrame(r, 10+maxPieces*placeSize)
+		if err != nil {
+			return err
+		}
+		count, cuts, err = decodeOutline(b, part)
+		return err
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("history: ask %s for an outline: %w", from, err)
+	}
+	return count, cuts, nil
+}
+
+// part fetches up to n records of a part of a lane, the newest first, and hands
+// them to take in batches. all reports whether the peer has no more of it.
+func (c *Client) part(ctx context.Context, from string, id record.TopicID, l Lane, part reconcile.Range, n int, take func([]*record.Record) error) (all bool, err error) {
+	q := request{Type: askRange, Topic: id[:], Lane: l, N: uint64(n)}
+	q.setPart(part)
+	return c.unpack(ctx, from, q, min(n, maxServed), take)
+}
+
+// records fetches up to 1024 records by their ids, as far as the peer has them.
+func (c *Client) records(ctx context.Context, from string, id record.TopicID, ids []record.ID, take func([]*record.Record) error) (all bool, err error) {
+	q := request{Type: askRecords, Topic: id[:]}
+	for _, r := range ids {
+		q.IDs = append(q.IDs, r[:]...)
+	}
+	return c.unpack(ctx, from, q, len(ids), take)
+}
+
+func (c *Client) unpack(ctx context.Context, from string, q request, limit int, take func([]*record.Record) error) (all bool, err error) {
+	z := c.unpackers.Get().(*zstd.Decoder)
+	defer c.unpackers.Put(z)
+	err = c.ask(ctx, from, q, func(_ byte, r *bufio.Reader) error {
+		all, err = unpack(z, r, limit, take)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("history: fetch from %s: %w", from, err)
+	}
+	return all, nil
+}
+
 // Have asks a connected peer which of up to 256 records it has stored. The
 // answer is what the peer says.
-func (c Client) Have(ctx context.Context, from string, id record.TopicID, ids []record.ID) ([]bool, error) {
+func (c *Client) Have(ctx context.Context, from string, id record.TopicID, ids []record.ID) ([]bool, error) {
 	q := request{Type: askHave, Topic: id[:]}
 	for _, r := range ids {
 		q.IDs = append(q.IDs, r[:]...)
@@ -75,7 +212,7 @@ func (c Client) Have(ctx context.Context, from string, id record.TopicID, ids []
 
 // ask opens a stream, sends q, and has read take the answer behind a status
 // that is an answer at all.
-func (c Client) ask(ctx context.Context, from string, q request, read func(status byte, r *bufio.Reader) error) error {
+func (c *Client) ask(ctx context.Context, from string, q request, read func(status byte, r *bufio.Reader) error) error {
 	p, err := peer.Decode(from)
 	if err != nil {
 		return err
@@ -84,15 +221,15 @@ func (c Client) ask(ctx context.Context, from string, q request, read func(statu
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+	opening, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	s, err := c.Host.NewStream(network.WithNoDial(network.WithAllowLimitedConn(ctx, "history"), "history"), p, Protocol)
+	s, err := c.host.NewStream(network.WithNoDial(network.WithAllowLimitedConn(opening, "history"), "history"), p, Protocol)
 	if err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
-	if err := exchange(s, frame, read); err != nil {
+	if err := exchange(steady{s}, frame, read); err != nil {
 		_ = s.Reset()
 		return err
 	}
@@ -100,7 +237,8 @@ func (c Client) ask(ctx context.Context, from string, q request, read func(statu
 }
 
 func exchange(s network.Stream, question []byte, read func(status byte, r *bufio.Reader) error) error {
-	if err := writeFrame(s, question); err != nil {
+	w := bufio.NewWriterSize(s, 512)
+	if err := errors.Join(writeFrame(w, question), w.Flush()); err != nil {
 		return err
 	}
 	if err := s.CloseWrite(); err != nil {
@@ -109,7 +247,7 @@ func exchange(s network.Stream, question []byte, read func(status byte, r *bufio
 	r := bufio.NewReader(s)
 	status, err := r.ReadByte()
 	if err != nil {
-		return err
+		return noEOF(err)
 	}
 	switch status {
 	case statusHere, statusSame:

@@ -6,8 +6,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/libp2p/go-libp2p"
@@ -16,40 +19,76 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"go.uber.org/goleak"
 
+	"github.com/linnet-im/linnet/node/reconcile"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
 )
 
-// oneTopic is a shelf with one topic.
+// oneTopic is a shelf and a book of one topic: ops, and posts of one writer.
 type oneTopic struct {
 	id       record.TopicID
 	ops      [][]byte
+	posts    [][]byte
 	contacts []topic.Contact
+	forks    [][2]record.ID
 }
 
-func (s *oneTopic) digest() (d Digest) {
-	for _, raw := range s.ops {
-		r, err := record.Decode(raw)
-		if err != nil {
-			panic(err)
-		}
-		d.Add(r.ID())
+func (s *oneTopic) Book(id record.TopicID) (Book, bool) { return s, id == s.id }
+
+func (s *oneTopic) lane(l Lane) [][]byte {
+	switch l {
+	case LaneOps:
+		return s.ops
+	case LanePosts:
+		return s.posts
 	}
-	return d
+	return nil
 }
 
-func (s *oneTopic) OpsDigest(id record.TopicID) (Digest, bool) { return s.digest(), id == s.id }
+func (s *oneTopic) Set(l Lane) reconcile.Set {
+	var items []reconcile.Item
+	for _, raw := range s.lane(l) {
+		items = append(items, itemOf(must(record.Decode(raw))))
+	}
+	set, err := reconcile.NewSlice(items)
+	if err != nil {
+		panic(err)
+	}
+	return set
+}
 
-func (s *oneTopic) Ops(_ record.TopicID, yield func([]byte) bool) error {
-	for _, raw := range s.ops {
-		if !yield(raw) {
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func (s *oneTopic) Walk(l Lane, part reconcile.Range, yield func([]byte) bool) error {
+	rs := slices.Clone(s.lane(l))
+	slices.SortFunc(rs, func(a, b []byte) int {
+		return itemOf(must(record.Decode(b))).Compare(itemOf(must(record.Decode(a))))
+	})
+	for _, raw := range rs {
+		if part.Contains(itemOf(must(record.Decode(raw)))) && !yield(raw) {
 			return nil
 		}
 	}
 	return nil
 }
 
-func (s *oneTopic) Has(_ record.TopicID, id record.ID) bool { return id[0]%2 == 1 }
+func (s *oneTopic) Get(id record.ID) ([]byte, error) {
+	for _, raw := range slices.Concat(s.ops, s.posts) {
+		if must(record.Decode(raw)).ID() == id {
+			return raw, nil
+		}
+	}
+	return nil, nil
+}
+
+func (s *oneTopic) Has(id record.ID) bool { return id[0]%2 == 1 }
+
+func (s *oneTopic) Forks() [][2]record.ID { return s.forks }
 
 func (s *oneTopic) Contacts(record.TopicID) []topic.Contact { return s.contacts }
 
@@ -62,20 +101,29 @@ func shelf(t testing.TB) *oneTopic {
 	}
 	s := &oneTopic{id: g.TopicID(), ops: [][]byte{g.Bytes()}, contacts: []topic.Contact{{ID: []byte{1, 2}, Addrs: [][]byte{{3}}}}}
 	prev := g.ID()
-	for seq := uint64(2); seq < 50; seq++ {
-		body, err := record.EncodeBody(topic.Intro{Name: "n"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := record.Sign(record.Header{Topic: s.id, Seq: seq, Prev: prev, Time: 1, Kind: record.KindIntro}, body, key)
+	add := func(list *[][]byte, seq uint64, kind record.Kind, body []byte) {
+		r, err := record.Sign(record.Header{Topic: s.id, Seq: seq, Prev: prev, Time: int64(seq), Kind: kind}, body, key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		prev = r.ID()
-		s.ops = append(s.ops, r.Bytes())
+		*list = append(*list, r.Bytes())
+	}
+	body, err := record.EncodeBody(topic.Intro{Name: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seq := uint64(2); seq < 50; seq++ {
+		add(&s.ops, seq, record.KindIntro, body)
+	}
+	for seq := uint64(50); seq < 50+posts; seq++ {
+		add(&s.posts, seq, record.KindPost, fmt.Appendf(nil, "post %d", seq))
 	}
 	return s
 }
+
+// posts is how many the shelf has: more than one answer carries.
+const posts = maxServed + 500
 
 func hosts(t *testing.T) (a, b host.Host) {
 	t.Helper()
@@ -101,23 +149,23 @@ func TestExchange(t *testing.T) {
 		s := shelf(t)
 		server := NewServer(b, s, slog.New(slog.DiscardHandler))
 		t.Cleanup(server.Close)
-		c, from := Client{Host: a}, b.ID().String()
+		c, from := NewClient(a), b.ID().String()
 
 		var got [][]byte
 		take := func(raw []byte) error { got = append(got, bytes.Clone(raw)); return nil }
-		contacts, err := c.Ops(t.Context(), from, s.id, Digest{}, take)
-		if err != nil || !reflect.DeepEqual(got, s.ops) || !reflect.DeepEqual(contacts, s.contacts) {
+		contacts, err := c.Ops(t.Context(), from, s.id, take)
+		if err != nil || len(got) != len(s.ops) || !bytes.Equal(got[0], s.ops[0]) || !reflect.DeepEqual(contacts, s.contacts) {
 			t.Fatalf("%d of %d ops, contacts %v, %v", len(got), len(s.ops), contacts, err)
 		}
 		got = nil
-		if _, err := c.Ops(t.Context(), from, s.id, s.digest(), take); err != nil || len(got) != 0 {
-			t.Errorf("equal sets: %d ops sent, %v", len(got), err)
+		if more, err := c.Contacts(t.Context(), from, s.id); err != nil || len(got) != 0 || !reflect.DeepEqual(more, s.contacts) {
+			t.Errorf("contacts %v, %d ops, %v", more, len(got), err)
 		}
-		if _, err := c.Ops(t.Context(), from, record.TopicID{9}, Digest{}, take); !errors.Is(err, ErrUnknown) {
+		if _, err := c.Ops(t.Context(), from, record.TopicID{9}, take); !errors.Is(err, ErrUnknown) {
 			t.Errorf("a topic that is not there: %v", err)
 		}
 		enough := errors.New("enough")
-		if _, err := c.Ops(t.Context(), from, s.id, Digest{}, func([]byte) error { return enough }); !errors.Is(err, enough) {
+		if _, err := c.Ops(t.Context(), from, s.id, func([]byte) error { return enough }); !errors.Is(err, enough) {
 			t.Errorf("a taker that refuses: %v", err)
 		}
 		have, err := c.Have(t.Context(), from, s.id, []record.ID{{1}, {2}, {3}})
@@ -126,7 +174,7 @@ func TestExchange(t *testing.T) {
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := c.Ops(gone, from, s.id, Digest{}, take); err == nil {
+		if _, err := c.Ops(gone, from, s.id, take); err == nil {
 			t.Error("a cancelled call succeeds")
 		}
 	})
@@ -152,7 +200,15 @@ func TestHostileAnswer(t *testing.T) {
 
 func FuzzRequest(f *testing.F) {
 	id := make([]byte, 32)
-	for _, q := range []request{{Type: askOps, Topic: id, Xor: id}, {Type: askHave, Topic: id, IDs: append(id, id...)}} {
+	for _, q := range []request{
+		{Type: askOps, Topic: id, N: 1},
+		{Type: askHave, Topic: id, IDs: append(id, id...)},
+		{Type: askSums, Topic: id, Sums: id},
+		{Type: askReconcile, Topic: id, Lane: LanePosts, Talk: id},
+		{Type: askRange, Topic: id, Lane: LanePosts, N: 9, To: make([]byte, placeSize)},
+		{Type: askRecords, Topic: id, IDs: id},
+		{Type: askOutline, Topic: id, Lane: LaneOther, N: 9, From: make([]byte, placeSize)},
+	} {
 		b, err := q.encode()
 		if err != nil {
 			f.Fatal(err)
@@ -162,6 +218,176 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if q, err := decodeRequest(b); err == nil && len(q.Topic) != 32 {
 			t.Errorf("%+v", q)
+		}
+	})
+}
+
+// collector is a keeper that takes all that is genuine into a book.
+type collector struct {
+	oneTopic
+	peers []string
+	mu    sync.Mutex
+	seen  map[record.ID]bool
+	lacks map[string][]record.ID
+	first int // records of the first batch
+}
+
+func (c *collector) Book() Book {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.oneTopic
+	return &b
+}
+
+func (c *collector) Peers() []string { return c.peers }
+
+func (c *collector) Take(_ context.Context, p Proof, rs []*record.Record) (taken Taken, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.first == 0 {
+		c.first = len(rs)
+	}
+	for _, r := range rs {
+		known, right := p.Covers(r)
+		switch {
+		case known && !right, !known && r.Verify() != nil, r.TopicID() != c.id:
+			taken.False++
+			continue
+		case c.seen[r.ID()]:
+			taken.Known++
+			continue
+		}
+		p.Verified(r)
+		c.seen[r.ID()] = true
+		taken.New++
+		if r.Kind.IsOp() {
+			c.ops = append(c.ops, r.Bytes())
+		} else {
+			c.posts = append(c.posts, r.Bytes())
+		}
+	}
+	return taken, nil
+}
+
+func (c *collector) Forked(_ context.Context, a, b *record.Record) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.oneTopic.forks = append(c.oneTopic.forks, [2]record.ID{a.ID(), b.ID()})
+	return nil
+}
+
+func (c *collector) Told(peer string, _ Book, lacks []record.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lacks[peer] = lacks
+}
+
+// liar serves a book with each third post altered.
+type liar struct{ *oneTopic }
+
+func (l liar) Book(id record.TopicID) (Book, bool) { return l, id == l.id }
+
+func (l liar) Walk(lane Lane, part reconcile.Range, yield func([]byte) bool) error {
+	n := 0
+	return l.oneTopic.Walk(lane, part, func(raw []byte) bool {
+		if n++; n%3 == 0 {
+			raw = slices.Clone(raw)
+			raw[len(raw)-1] ^= 1
+		}
+		return yield(raw)
+	})
+}
+
+// TestRepair fills an empty book from two servers of which one lies, then finds
+// that nothing more is there, then fetches only what is new.
+func TestRepair(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Run("", func(t *testing.T) {
+		a, b := hosts(t)
+		_, l := hosts(t)
+		if err := a.Connect(t.Context(), peer.AddrInfo{ID: l.ID(), Addrs: l.Addrs()}); err != nil {
+			t.Fatal(err)
+		}
+		s := shelf(t)
+		log := slog.New(slog.DiscardHandler)
+		honest, lying := NewServer(b, s, log), NewServer(l, liar{s}, log)
+		t.Cleanup(honest.Close)
+		t.Cleanup(lying.Close)
+		k := &collector{peers: []string{b.ID().String(), l.ID().String()}, seen: map[record.ID]bool{}, lacks: map[string][]record.ID{}}
+		k.id = s.id
+		r := NewRepairer(NewClient(a), s.id, k, log)
+		for range 3 {
+			r.pass(t.Context(), []string{b.ID().String(), l.ID().String()})
+		}
+		if len(k.posts) != len(s.posts) || len(k.ops) != len(s.ops) {
+			t.Fatalf("%d of %d posts, %d of %d ops", len(k.posts), len(s.posts), len(k.ops), len(s.ops))
+		}
+		if _, shunned := r.shun[l.ID().String()]; !shunned {
+			t.Error("the liar is still believed")
+		}
+		if k.first == 0 || k.first > firstBatch {
+			t.Errorf("the first batch has %d records", k.first)
+		}
+		if gained := r.pass(t.Context(), []string{b.ID().String()}); gained != 0 {
+			t.Errorf("%d records gained from an equal", gained)
+		}
+		if lacks, told := k.lacks[b.ID().String()]; !told || len(lacks) != 0 {
+			t.Errorf("an equal is told to lack %v, %v", lacks, told)
+		}
+
+		// What only one side has.
+		ours := k.posts[7]
+		id := must(record.Decode(ours)).ID()
+		s.posts = slices.DeleteFunc(slices.Clone(s.posts), func(raw []byte) bool { return bytes.Equal(raw, ours) })
+		theirs := k.posts[100]
+		delete(k.seen, must(record.Decode(theirs)).ID())
+		k.posts = slices.Delete(slices.Clone(k.posts), 100, 101)
+		if gained := r.pass(t.Context(), []string{b.ID().String()}); gained != 1 {
+			t.Errorf("%d records gained, want 1", gained)
+		}
+		if lacks := k.lacks[b.ID().String()]; !slices.Equal(lacks, []record.ID{id}) {
+			t.Errorf("lacks %v, want %v", lacks, id)
+		}
+		s.forks = [][2]record.ID{{must(record.Decode(s.posts[0])).ID(), must(record.Decode(s.posts[1])).ID()}}
+		r.pass(t.Context(), []string{b.ID().String()})
+		if !slices.Equal(k.oneTopic.forks, s.forks) {
+			t.Errorf("forks %v", k.oneTopic.forks)
+		}
+	})
+}
+
+func FuzzStream(f *testing.F) {
+	var buf bytes.Buffer
+	p := pack(newEncoder(), &buf)
+	for _, raw := range shelf(f).posts[:5] {
+		p.add(raw)
+	}
+	if err := p.end(endAll); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(buf.Bytes())
+	z := newDecoder()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n := 0
+		all, err := unpack(z, bytes.NewReader(b), 100, func(rs []*record.Record) error { n += len(rs); return nil })
+		if n > 100 || all && err != nil {
+			t.Errorf("%d records, %v, %v", n, all, err)
+		}
+	})
+}
+
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte{1}, true)
+	f.Fuzz(func(t *testing.T, b []byte, sums bool) {
+		if sums {
+			if w, err := decodeSums(b); err == nil && len(w.Forks) > maxForks {
+				t.Error(w)
+			}
+			return
+		}
+		_, cuts, err := decodeOutline(b, reconcile.Whole())
+		if err == nil && !slices.IsSortedFunc(cuts, reconcile.Bound.Compare) {
+			t.Error(cuts)
 		}
 	})
 }

@@ -2,15 +2,20 @@ package history
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"sync"
-	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/linnet-im/linnet/node/reconcile"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
 )
@@ -23,14 +28,26 @@ const (
 
 // Shelf is what a server serves from.
 type Shelf interface {
-	// OpsDigest returns false where the topic is not followed, or has no genesis yet.
-	OpsDigest(id record.TopicID) (Digest, bool)
-	// Ops calls yield for each op, the genesis first, until yield returns false.
-	Ops(id record.TopicID, yield func(raw []byte) bool) error
-	// Has reports whether a record of the topic is stored.
-	Has(id record.TopicID, r record.ID) bool
+	// Book returns what is kept of a topic, false where it is not followed or
+	// has no genesis yet.
+	Book(id record.TopicID) (Book, bool)
 	// Contacts returns where a few followers may be reached.
 	Contacts(id record.TopicID) []topic.Contact
+}
+
+// Book is what is kept of one topic.
+type Book interface {
+	// Set returns one lane for reconciliation.
+	Set(l Lane) reconcile.Set
+	// Walk calls yield for the records of a part of a lane, the newest first,
+	// until yield returns false.
+	Walk(l Lane, part reconcile.Range, yield func(raw []byte) bool) error
+	// Get returns a record of any lane, or one kept as proof of a fork; nil where it is not here.
+	Get(id record.ID) ([]byte, error)
+	// Has reports whether a record is stored.
+	Has(id record.ID) bool
+	// Forks returns, for each writer that signed two records with one number, the ids of two such.
+	Forks() [][2]record.ID
 }
 
 // Server answers on a host.
@@ -43,6 +60,7 @@ type Server struct {
 	serving map[peer.ID]int
 	total   int
 	closed  bool
+	packers sync.Pool // of *zstd.Encoder
 	streams map[network.Stream]struct{}
 	wg      sync.WaitGroup
 }
@@ -50,6 +68,7 @@ type Server struct {
 // NewServer begins to answer. Close ends it.
 func NewServer(h host.Host, shelf Shelf, logger *slog.Logger) *Server {
 	s := &Server{host: h, shelf: shelf, log: logger, serving: map[peer.ID]int{}, streams: map[network.Stream]struct{}{}}
+	s.packers.New = func() any { return newEncoder() }
 	h.SetStreamHandler(Protocol, s.handle)
 	return s
 }
@@ -74,8 +93,7 @@ func (s *Server) handle(st network.Stream) {
 		return
 	}
 	defer s.leave(st)
-	_ = st.SetDeadline(time.Now().Add(exchangeTimeout))
-	if err := s.answer(st, busy); err != nil {
+	if err := s.answer(steady{st}, busy); err != nil {
 		s.log.Debug("history: exchange failed", "peer", st.Conn().RemotePeer(), "err", err)
 		_ = st.Reset()
 		return
@@ -110,7 +128,7 @@ func (s *Server) leave(st network.Stream) {
 	s.wg.Done()
 }
 
-func (s *Server) answer(st network.Stream, busy bool) error {
+func (s *Server) answer(st io.ReadWriter, busy bool) error {
 	frame, err := readFrame(bufio.NewReader(st), maxRequest)
 	if err != nil {
 		return err
@@ -121,50 +139,176 @@ func (s *Server) answer(st network.Stream, busy bool) error {
 	}
 	w := bufio.NewWriterSize(st, 16<<10)
 	id := record.TopicID(q.Topic)
-	mine, known := s.shelf.OpsDigest(id)
+	book, known := s.shelf.Book(id)
 	switch {
 	case busy:
 		err = w.WriteByte(statusBusy)
 	case !known:
 		err = w.WriteByte(statusUnknown)
-	case q.Type == askHave:
-		err = s.sendHave(w, id, q.IDs)
 	default:
-		err = s.sendOps(w, id, mine == Digest{q.Count, [32]byte(q.Xor)})
+		err = s.serve(w, id, book, q)
 	}
 	return errors.Join(err, w.Flush())
 }
 
-func (s *Server) sendHave(w *bufio.Writer, id record.TopicID, ids []byte) error {
+func (s *Server) serve(w *bufio.Writer, id record.TopicID, book Book, q request) error {
+	switch q.Type {
+	case askOps:
+		return s.sendOps(w, id, book, q.N > 0)
+	case askHave:
+		return sendHave(w, book, q.IDs)
+	case askSums:
+		return sendSums(w, book, [32]byte(q.Sums))
+	case askReconcile:
+		return sendTalk(w, book, q)
+	case askRange:
+		return s.sendRange(w, book, q)
+	case askRecords:
+		return s.sendWanted(w, book, q.IDs)
+	case askOutline:
+		return sendOutline(w, book, q)
+	}
+	return fmt.Errorf("%w: request %d", ErrProtocol, q.Type)
+}
+
+func sendHave(w *bufio.Writer, book Book, ids []byte) error {
 	bits := make([]byte, (len(ids)/32+7)/8)
 	for i := range len(ids) / 32 {
-		if s.shelf.Has(id, record.ID(ids[32*i:][:32])) {
+		if book.Has(record.ID(ids[32*i:][:32])) {
 			bits[i/8] |= 1 << (i % 8)
 		}
 	}
 	return errors.Join(w.WriteByte(statusHere), writeFrame(w, bits))
 }
 
-func (s *Server) sendOps(w *bufio.Writer, id record.TopicID, same bool) error {
-	if same {
-		if err := w.WriteByte(statusSame); err != nil {
-			return err
-		}
-	} else if err := s.sendRecords(w, id); err != nil {
-		return err
+// sendOps sends the ops, the genesis first, then the newest, if they are wanted,
+// and then where other followers are.
+func (s *Server) sendOps(w *bufio.Writer, id record.TopicID, book Book, wanted bool) (err error) {
+	if wanted {
+		err = sendAllOps(w, id, book)
+	} else {
+		err = w.WriteByte(statusSame)
 	}
-	contacts, err := encodeContacts(s.shelf.Contacts(id))
-	return errors.Join(err, writeFrame(w, contacts))
+	contacts, cerr := encodeContacts(s.shelf.Contacts(id))
+	return errors.Join(err, cerr, writeFrame(w, contacts))
 }
 
-func (s *Server) sendRecords(w *bufio.Writer, id record.TopicID) error {
-	if err := w.WriteByte(statusHere); err != nil {
+func sendAllOps(w *bufio.Writer, id record.TopicID, book Book) error {
+	genesis, err := book.Get(record.ID(id))
+	if err != nil {
 		return err
 	}
-	var failed error
-	err := s.shelf.Ops(id, func(raw []byte) bool {
-		failed = writeFrame(w, raw)
+	failed := errors.Join(w.WriteByte(statusHere), writeFrame(w, genesis))
+	err = book.Walk(LaneOps, reconcile.Whole(), func(raw []byte) bool {
+		if failed == nil && !bytes.Equal(raw, genesis) {
+			failed = writeFrame(w, raw)
+		}
 		return failed == nil
 	})
 	return errors.Join(err, failed, writeFrame(w, nil))
+}
+
+// sendSums sends how much there is in each lane, unless the asker has the same.
+func sendSums(w *bufio.Writer, book Book, have [32]byte) error {
+	sums, err := sumUp(book)
+	if err != nil {
+		return err
+	}
+	forks := book.Forks()
+	if sums.digest(forks) == have {
+		return w.WriteByte(statusSame)
+	}
+	var out wireSums
+	for i, sum := range sums {
+		print := sum.Fingerprint()
+		out.Lanes = append(out.Lanes, wireSum{Lane: lanes[i], Count: sum.Count, Print: print[:]})
+	}
+	for _, f := range forks[:min(len(forks), maxForks)] {
+		out.Forks = append(out.Forks, wireFork{A: f[0][:], B: f[1][:]})
+	}
+	b, err := record.EncodeBody(out)
+	return errors.Join(err, w.WriteByte(statusHere), writeFrame(w, b))
+}
+
+func sendTalk(w *bufio.Writer, book Book, q request) error {
+	reply, err := reconcile.Answer(book.Set(q.Lane), q.Talk, talkOptions())
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.WriteByte(statusHere), writeFrame(w, reply))
+}
+
+// sendOutline sends places that cut a part of a lane into pieces of about q.N
+// records, ascending, behind the number of records in it.
+func sendOutline(w *bufio.Writer, book Book, q request) error {
+	set, part := book.Set(q.Lane), q.part()
+	sum, err := set.Sum(part.From, part.To)
+	if err != nil {
+		return err
+	}
+	b := binary.AppendUvarint(nil, sum.Count)
+	if pieces := min(sum.Count/max(q.N, minStep), maxPieces); pieces > 1 {
+		cuts, err := set.Split(part.From, part.To, int(pieces))
+		if err != nil {
+			return err
+		}
+		for _, c := range cuts {
+			b = appendPlace(b, c)
+		}
+	}
+	return errors.Join(w.WriteByte(statusHere), writeFrame(w, b))
+}
+
+func (s *Server) sendRange(w *bufio.Writer, book Book, q request) error {
+	return s.packed(w, func(p *packer) (end byte, err error) {
+		left, room := min(q.N, maxServed), maxBytes
+		end = endAll
+		err = book.Walk(q.Lane, q.part(), func(raw []byte) bool {
+			if left == 0 || room < len(raw) {
+				end = endLimit
+				return false
+			}
+			left--
+			room -= len(raw)
+			return p.add(raw)
+		})
+		return end, err
+	})
+}
+
+func (s *Server) sendWanted(w *bufio.Writer, book Book, ids []byte) error {
+	return s.packed(w, func(p *packer) (byte, error) {
+		room := maxBytes
+		for ; len(ids) > 0; ids = ids[32:] {
+			raw, err := book.Get(record.ID(ids[:32]))
+			if err != nil {
+				return 0, err
+			}
+			if raw == nil {
+				continue
+			}
+			if room -= len(raw); room < 0 {
+				return endLimit, nil
+			}
+			if !p.add(raw) {
+				break
+			}
+		}
+		return endAll, nil
+	})
+}
+
+// packed sends a compressed stream of the records that fill adds.
+func (s *Server) packed(w *bufio.Writer, fill func(*packer) (end byte, err error)) error {
+	if err := w.WriteByte(statusHere); err != nil {
+		return err
+	}
+	z := s.packers.Get().(*zstd.Encoder)
+	defer s.packers.Put(z)
+	p := pack(z, w)
+	end, err := fill(p)
+	if err != nil {
+		return err
+	}
+	return p.end(end)
 }

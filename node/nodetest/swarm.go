@@ -36,7 +36,8 @@ type Config struct {
 	Degree  int           // random connections that each node opens besides the ring that holds all together (2)
 	Latency time.Duration // one way (25 ms)
 	Mbps    int           // up and down, each node (20)
-	Seed    uint64        // of the graph; printed by New (from the real clock)
+	Loss    float64       // part of the packets that get lost, 0 to 1 (none)
+	Seed    uint64        // of the graph and of what gets lost; printed by New (from the real clock)
 }
 
 // Swarm is a set of running nodes. They are closed with the test.
@@ -44,23 +45,25 @@ type Swarm struct {
 	Nodes []*node.Node
 	Rand  *rand.Rand
 	t     *testing.T
+	air   *air
 }
 
 // New starts the nodes and connects them.
 func New(t *testing.T, cfg Config) *Swarm {
 	t.Helper()
 	cfg = cfg.withDefaults()
-	t.Logf("nodetest: %d nodes, degree %d, %v, %d Mbit/s, seed %d", cfg.Nodes, cfg.Degree, cfg.Latency, cfg.Mbps, cfg.Seed)
+	t.Logf("nodetest: %d nodes, degree %d, %v, %d Mbit/s, %.0f %% loss, seed %d", cfg.Nodes, cfg.Degree, cfg.Latency, cfg.Mbps, 100*cfg.Loss, cfg.Seed)
+	air := newAir(cfg)
 	link := simnet.LinkSettings{BitsPerSecond: cfg.Mbps * simlibp2p.OneMbps}
 	network, meta, err := simlibp2p.SimpleLibp2pNetwork([]simlibp2p.NodeLinkSettingsAndCount{{
 		LinkSettings: simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}, Count: cfg.Nodes,
-	}}, simnet.StaticLatency(cfg.Latency), simlibp2p.NetworkSettings{})
+	}}, air.latency, simlibp2p.NetworkSettings{})
 	if err != nil {
 		t.Fatalf("nodetest: %v", err)
 	}
 	network.Start()
 	dir := t.TempDir() // before Cleanup: the folder must outlive the nodes
-	s := &Swarm{t: t, Rand: rand.New(rand.NewPCG(cfg.Seed, 0))}
+	s := &Swarm{t: t, Rand: rand.New(rand.NewPCG(cfg.Seed, 0)), air: air}
 	t.Cleanup(func() {
 		for i, n := range s.Nodes {
 			if err := n.Close(); err != nil {
@@ -165,6 +168,37 @@ func (s *Swarm) Everywhere(id node.TopicID, records uint64) bool {
 			s.t.Fatalf("nodetest: %v", err)
 		}
 		if info.Completeness.Have < records {
+			return false
+		}
+	}
+	return true
+}
+
+// Standing returns how much of a topic each node has.
+func (s *Swarm) Standing(id node.TopicID) []node.Completeness {
+	s.t.Helper()
+	out := make([]node.Completeness, len(s.Nodes))
+	for i, n := range s.Nodes {
+		topic, err := n.Topic(id)
+		if err != nil {
+			out[i].Waiting = true
+			continue
+		}
+		info, err := topic.Info(s.t.Context())
+		if err != nil {
+			s.t.Fatalf("nodetest: %v", err)
+		}
+		out[i] = info.Completeness
+	}
+	return out
+}
+
+// EveryPost reports whether every node has so many posts of a topic, and misses
+// nothing.
+func (s *Swarm) EveryPost(id node.TopicID, posts uint64) bool {
+	s.t.Helper()
+	for _, c := range s.Standing(id) {
+		if c.Posts < posts || c.Missing > 0 {
 			return false
 		}
 	}

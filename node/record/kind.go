@@ -15,6 +15,8 @@ const (
 	KindRevoke   Kind = 4 // ends a key's rights after a seq
 	KindSettings Kind = 5 // changes name or description
 	KindPost     Kind = 16
+
+	KindCheckpoint Kind = 6 // says how much there is
 )
 
 // firstContent is the first kind that is content rather than an op.
@@ -35,6 +37,8 @@ func (k Kind) String() string {
 		return "revoke"
 	case KindSettings:
 		return "settings"
+	case KindCheckpoint:
+		return "checkpoint"
 	case KindPost:
 		return "post"
 	}

@@ -158,6 +158,9 @@ func CheckOp(r *record.Record) error {
 	case record.KindSettings:
 		_, err := openSettings(r)
 		return err
+	case record.KindCheckpoint:
+		_, err := OpenCheckpoint(r)
+		return err
 	}
 	return nil
 }

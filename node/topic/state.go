@@ -232,7 +232,7 @@ func (s *State) Check(r *record.Record) error {
 			return nil
 		}
 		return fmt.Errorf("%w: another genesis", ErrOp)
-	case record.KindGrant, record.KindRevoke, record.KindSettings:
+	case record.KindGrant, record.KindRevoke, record.KindSettings, record.KindCheckpoint:
 		need = Admin
 	}
 	if s.Role(r.Writer, r.Seq, r.Time) < need {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math/big"
 	"slices"
 	"strings"
 
@@ -21,12 +22,18 @@ func NewModel() *Model {
 
 // Commit is what [storage.Store.Commit] should do with a valid batch.
 func (m *Model) Commit(b storage.Batch) []storage.Outcome {
-	out := make([]storage.Outcome, len(b.Puts))
+	out := make([]storage.Outcome, len(b.Puts), len(b.Puts)+len(b.Replace))
+	for _, mv := range b.Moves {
+		m.move(mv)
+	}
 	for i, p := range b.Puts {
 		out[i] = m.put(p.Record)
 		if out[i] == storage.Stored && p.Event != nil {
 			m.events = append(m.events, p.Event)
 		}
+	}
+	for _, r := range b.Replace {
+		out = append(out, m.replace(r))
 	}
 	for _, kv := range b.State {
 		if kv.Value == nil {
@@ -52,6 +59,24 @@ func (m *Model) put(r storage.Record) storage.Outcome {
 	return storage.Stored
 }
 
+func (m *Model) move(mv storage.Move) {
+	for i := range m.records[mv.Space] {
+		if r := &m.records[mv.Space][i]; r.Chain == mv.Chain && r.Seq >= mv.From {
+			r.Lane = mv.To
+		}
+	}
+}
+
+func (m *Model) replace(r storage.Replacement) storage.Outcome {
+	for i := range m.records[r.Space] {
+		if old := &m.records[r.Space][i]; old.ID == r.ID {
+			old.Data = append([]byte{}, r.Data...)
+			return storage.Replaced
+		}
+	}
+	return storage.Unknown
+}
+
 // DropSpace forgets a space.
 func (m *Model) DropSpace(sp storage.Space) { delete(m.records, sp) }
 
@@ -67,13 +92,48 @@ func (m *Model) Range(sp storage.Space, ln storage.Lane, q storage.Query) []stor
 		}
 	}
 	slices.SortFunc(out, func(a, b storage.Record) int { return a.Pos().Compare(b.Pos()) })
+	if q.Newest {
+		slices.Reverse(out)
+	}
 	if q.Limit > 0 && len(out) > q.Limit {
-		if q.Newest {
-			return out[len(out)-q.Limit:]
+		out = out[:q.Limit]
+	}
+	size := 0
+	for i := range out {
+		if size += len(out[i].Data); q.Bytes > 0 && size > q.Bytes && i > 0 {
+			out = out[:i]
+			break
 		}
-		return out[:q.Limit]
+	}
+	if q.Newest {
+		slices.Reverse(out)
 	}
 	return out
+}
+
+// Positions is what the store's Positions should be.
+func (m *Model) Positions(sp storage.Space, ln storage.Lane, from, to *storage.Pos, limit int) []storage.Pos {
+	var out []storage.Pos
+	for _, r := range m.Range(sp, ln, storage.Query{Before: to}) {
+		if (from == nil || r.Pos().Compare(*from) >= 0) && (limit == 0 || len(out) < limit) {
+			out = append(out, r.Pos())
+		}
+	}
+	return out
+}
+
+// Sum is what the store's Sum should be.
+func (m *Model) Sum(sp storage.Space, ln storage.Lane, from, to *storage.Pos) (s storage.Sum) {
+	total, mod := new(big.Int), new(big.Int).Lsh(big.NewInt(1), 256)
+	for _, p := range m.Positions(sp, ln, from, to, 0) {
+		s.Count++
+		id := p.ID
+		slices.Reverse(id[:])
+		total.Add(total, new(big.Int).SetBytes(id[:])).Mod(total, mod)
+	}
+	total.FillBytes(s.Total[:])
+	slices.Reverse(s.Total[:])
+	return s
 }
 
 // Chains are the heads of a space, ascending by chain.

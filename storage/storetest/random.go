@@ -57,12 +57,18 @@ func (r *random) step() {
 			r.t.Fatalf("drop: %v", err)
 		}
 		r.m.DropSpace(sp)
+	case n < 70:
+		r.run()
 	case n < 85:
 		r.query()
+		r.part()
 	default:
 		r.journal()
 	}
 }
+
+// seqs is the length of a chain, about.
+const seqs = 60
 
 func (r *random) space() storage.Space { return storage.Space{byte(r.rng.IntN(3) + 1)} }
 
@@ -73,7 +79,7 @@ func (r *random) record() storage.Record {
 		return old[r.rng.IntN(len(old))]
 	}
 	chain := byte(r.rng.IntN(4) + 1)
-	seq := uint64(r.rng.IntN(60) + 1)
+	seq := uint64(r.rng.IntN(seqs) + 1)
 	if r.rng.IntN(2) == 0 { // go on at the head
 		for _, ch := range r.m.Chains(sp) {
 			if ch.Chain[0] == chain {
@@ -93,6 +99,18 @@ func (r *random) commit() {
 		}
 		b.Puts = append(b.Puts, p)
 	}
+	if sp := r.space(); r.rng.IntN(8) == 0 {
+		from := r.rng.IntN(2 * seqs)
+		b.Moves = append(b.Moves, storage.Move{Space: sp, Chain: storage.Chain{byte(r.rng.IntN(5) + 1)}, From: uint64(from), To: storage.Lane(r.rng.IntN(4))})
+	}
+	for range r.rng.IntN(3) {
+		sp := r.space()
+		rep := storage.Replacement{Space: sp, ID: storage.ID{1}, Data: make([]byte, r.rng.IntN(40))}
+		if old := r.m.Records(sp); len(old) > 0 {
+			rep.ID = old[r.rng.IntN(len(old))].ID
+		}
+		b.Replace = append(b.Replace, rep)
+	}
 	for range r.rng.IntN(3) {
 		kv := storage.KV{Key: fmt.Sprint("key/", r.rng.IntN(20))}
 		if r.rng.IntN(4) > 0 {
@@ -110,13 +128,45 @@ func (r *random) commit() {
 	equal(r.t, "outcomes", got, r.m.Commit(b))
 }
 
+// run stores many records of a chain, upwards or downwards, so that blocks become full; sometimes where others are.
+func (r *random) run() {
+	sp, chain, lane := r.space(), byte(r.rng.IntN(3)+10), storage.Lane(r.rng.IntN(3))
+	n, time, down := 1+r.rng.IntN(500), r.rng.IntN(500), r.rng.IntN(2) == 0
+	from := uint64(r.rng.IntN(1000) + 1)
+	var b storage.Batch
+	for i := range n {
+		k := i
+		if down {
+			k = n - i
+		}
+		b.Puts = append(b.Puts, storage.Put{Record: Record(sp[0], chain, lane, from+uint64(k), int64(time+k/4), "run")})
+	}
+	got, err := r.s.Commit(r.t.Context(), b)
+	if err != nil {
+		r.t.Fatalf("commit: %v", err)
+	}
+	equal(r.t, "outcomes of a run", got, r.m.Commit(b))
+}
+
+// part compares a part of a lane.
+func (r *random) part() {
+	bound := func() *storage.Pos {
+		if r.rng.IntN(4) == 0 {
+			return nil
+		}
+		p := r.record().Pos()
+		return &p
+	}
+	CheckPart(r.t, r.s, r.m, Part{r.space(), storage.Lane(r.rng.IntN(4)), bound(), bound()}, r.rng.IntN(20))
+}
+
 func (r *random) reopen() {
 	mustClose(r.t, r.s)
 	r.s = mustOpen(r.t, r.open, r.dir)
 }
 
 func (r *random) query() {
-	q := storage.Query{Limit: r.rng.IntN(30), Newest: r.rng.IntN(2) == 0}
+	q := storage.Query{Limit: r.rng.IntN(30), Newest: r.rng.IntN(2) == 0, Bytes: max(0, r.rng.IntN(300)-100)}
 	bound := func() *storage.Pos {
 		if r.rng.IntN(2) == 0 {
 			return nil
@@ -168,6 +218,7 @@ func (r *random) compare() {
 		}
 		for ln := range storage.Lane(4) {
 			checkRange(t, r.s, r.m, id, ln, storage.Query{})
+			CheckPart(t, r.s, r.m, Part{id, ln, nil, nil}, 16)
 		}
 		for _, want := range r.m.Records(id) {
 			got, err := r.s.Get(id, want.ID)

@@ -30,6 +30,9 @@ type Storer interface {
 	Chains(sp storage.Space, after storage.Chain, limit int) ([]storage.ChainHead, error)
 	Range(sp storage.Space, ln storage.Lane, q storage.Query) ([]storage.Record, error)
 	Count(sp storage.Space, ln storage.Lane, after *storage.Pos, limit int) (int, error)
+	Sum(sp storage.Space, ln storage.Lane, from, to *storage.Pos) (storage.Sum, error)
+	Split(sp storage.Space, ln storage.Lane, from, to *storage.Pos, parts int) ([]storage.Pos, error)
+	Positions(sp storage.Space, ln storage.Lane, from, to *storage.Pos, limit int) ([]storage.Pos, error)
 	Stats(sp storage.Space) (storage.Stats, error)
 	Spaces() ([]storage.Space, error)
 	DropSpace(ctx context.Context, sp storage.Space) error

@@ -1,0 +1,69 @@
+package desktop
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/linnet-im/linnet/desktop/server"
+	"github.com/linnet-im/linnet/node"
+)
+
+// mirrorLook is how often a mirror looks whether there is news to tell.
+const mirrorLook = 2 * time.Second
+
+// mirror follows the topics of Options.Mirror and tells how much of each topic
+// is here whenever that changes in a way that a person would want to know. It
+// ends with a.ctx.
+func (a *app) mirror() {
+	for _, link := range a.o.Mirror {
+		if _, err := a.node.Follow(a.ctx, link); err != nil {
+			a.tell(MirrorLine{Link: link, Problem: cause(err)})
+		}
+	}
+	told := map[node.TopicID]string{}
+	tick := time.NewTicker(mirrorLook)
+	defer tick.Stop()
+	for {
+		for _, t := range a.node.Topics() {
+			info, err := t.Info(a.ctx)
+			if err != nil {
+				continue // left, or stopping
+			}
+			state, summary := server.Completeness(info.Completeness)
+			if told[t.ID()] != summary {
+				told[t.ID()] = summary
+				a.tell(MirrorLine{Topic: t.ID().String(), Name: info.Name, State: state, Summary: summary, Posts: info.Completeness.Posts})
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-a.ctx.Done():
+			return
+		}
+	}
+}
+
+// MirrorLine is what a mirror writes to Out about a topic, as one line of JSON
+// if Options.JSON is set.
+type MirrorLine struct {
+	Topic   string `json:"topic,omitempty"`
+	Name    string `json:"name,omitempty"`
+	State   string `json:"state,omitempty"`
+	Posts   uint64 `json:"posts"`
+	Summary string `json:"summary,omitempty"`
+	Link    string `json:"link,omitempty"`    // that could not be followed
+	Problem string `json:"problem,omitempty"` // why
+}
+
+func (a *app) tell(l MirrorLine) {
+	switch {
+	case a.o.JSON:
+		if err := writeLine(a.o.Out, l); err != nil {
+			a.log.Warn("desktop: write", "err", err)
+		}
+	case l.Problem != "":
+		fmt.Fprintf(a.o.Out, "A link was not followed: %s\n", l.Problem)
+	default:
+		fmt.Fprintf(a.o.Out, "%s  %q: %s\n", time.Now().Format("15:04:05"), l.Name, l.Summary)
+	}
+}

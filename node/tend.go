@@ -1,0 +1,109 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/linnet-im/linnet/node/record"
+)
+
+// Clocks of tend.
+const (
+	tendEvery = 10 * time.Second
+	tendAfter = time.Second // from a hint to looking: gossip brings most things a moment later
+	shedEvery = time.Hour
+)
+
+// tend looks after a topic from its genesis until it is closed: it asks for what
+// is missing, gives what is parked another chance, vouches, and drops what is
+// not to be kept.
+func (t *Topic) tend() {
+	select {
+	case <-t.ctx.Done():
+		return
+	case <-t.ready:
+	}
+	t.wg.Go(func() { t.repair.Run(t.ctx) })
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	shed := time.Now()
+	for {
+		t.do("retry what is parked", func(ctx context.Context) error { t.retryParked(ctx); return nil })
+		t.do("see what is missing", t.seeMissing)
+		t.do("vouch", t.vouch)
+		if !time.Now().Before(shed) {
+			t.do("drop texts", t.shedOld)
+			shed = time.Now().Add(shedEvery)
+		}
+		select {
+		case <-t.ctx.Done():
+			return
+		case <-tick.C:
+		case <-t.chores:
+			select {
+			case <-t.ctx.Done():
+				return
+			case <-time.After(tendAfter):
+			}
+		}
+	}
+}
+
+func (t *Topic) do(what string, f func(context.Context) error) {
+	if err := f(t.ctx); err != nil && t.ctx.Err() == nil {
+		t.node.log.Warn("node: "+what, "topic", t.id, "err", err)
+	}
+}
+
+// maxUnseen bounds the ids that are remembered because a record named them
+// before they were here.
+const maxUnseen = 256
+
+// noteHoles remembers what r, just stored, shows to be missing. head was its
+// chain's before.
+func (t *Topic) noteHoles(r *record.Record, head chainHead) {
+	hole := r.Seq > head.seq+1
+	for _, id := range r.After {
+		if t.recent.get(id) != nil || (book{t: t}).Has(id) {
+			continue
+		}
+		hole = true
+		t.mu.Lock()
+		if len(t.unseen) < maxUnseen {
+			t.unseen[id] = struct{}{}
+		}
+		t.mu.Unlock()
+	}
+	if hole {
+		poke(t.chores)
+	}
+}
+
+// seeMissing tells the repairer whether something is known to be missing.
+func (t *Topic) seeMissing(context.Context) error {
+	t.mu.RLock()
+	unseen := make([]record.ID, 0, len(t.unseen))
+	for id := range t.unseen {
+		unseen = append(unseen, id)
+	}
+	t.mu.RUnlock()
+	left := 0
+	for _, id := range unseen {
+		if (book{t: t}).Has(id) || t.forkProof(id) != nil {
+			t.mu.Lock()
+			delete(t.unseen, id)
+			t.mu.Unlock()
+			continue
+		}
+		left++
+	}
+	c, err := t.complete()
+	if err != nil {
+		return err
+	}
+	t.repair.Missing(left > 0 || c.Missing > 0)
+	return nil
+}
+
+// Repair asks followers again for what is missing, now.
+func (t *Topic) Repair() { t.repair.Look(true) }
