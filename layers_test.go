@@ -15,7 +15,7 @@ const module = "github.com/linnet-im/linnet"
 // that it may import. A package below a room that is not named here is none.
 var rooms = map[string][]string{
 	"cmd/linnet":     {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
-	"cmd/linnet-lab": {"node", "node/nodetest", "node/reach", "pubsub", "storage"},
+	"cmd/linnet-lab": {"node", "node/history", "node/reach", "node/reconcile", "node/record", "node/topic", "pubsub", "storage"},
 
 	"desktop":        {"desktop/api", "desktop/client", "desktop/server", "desktop/shell", "desktop/ui", "node"},
 	"desktop/api":    {},

@@ -3,6 +3,7 @@
 //
 //	go run ./cmd/linnet-lab live
 //	go run ./cmd/linnet-lab live --n 8 --rounds 5 --only live --verbose
+//	go run ./cmd/linnet-lab history
 //
 // It is a coordinator that runs itself again as worker processes, one for each
 // node, and talks to them in lines of JSON. It measures on Linux only.
@@ -31,11 +32,11 @@ func main() {
 func execute(ctx context.Context) int {
 	root := &cobra.Command{
 		Use:           "linnet-lab",
-		Short:         "Measure Linnet beside raw gossipsub, in one run",
+		Short:         "Measure Linnet beside a floor, in one run",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(liveCommand(), workerCommand())
+	root.AddCommand(liveCommand(), historyCommand(), workerCommand(), keeperCommand(), liarCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
