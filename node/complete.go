@@ -114,8 +114,12 @@ type standing struct {
 	version int
 	missing uint64
 	holes   []Hole
+	when    time.Time
 	wrong   bool // somebody vouches for another record than the one that is here
 }
+
+// standFor is how long it is good enough where something is missing anyway.
+const standFor = time.Second
 
 // complete works out how much of the topic is here.
 func (t *Topic) complete() (c Completeness, err error) {
@@ -166,10 +170,12 @@ func (t *Topic) stand(stats storage.Stats, far map[Writer]topic.Head) (standing,
 	t.mu.RLock()
 	last, version := t.standing, t.vouched.version
 	t.mu.RUnlock()
-	if last != nil && last.stats == stats && last.version == version {
+	same := last != nil && last.stats == stats && last.version == version
+	// While much arrives the holes change all the time, and looking is not free.
+	if same || last != nil && last.missing > 0 && time.Since(last.when) < standFor {
 		return *last, nil
 	}
-	s := standing{stats: stats, version: version, missing: stats.Missing}
+	s := standing{stats: stats, version: version, missing: stats.Missing, when: time.Now()}
 	if stats.Missing > 0 {
 		if err := t.listHoles(&s); err != nil {
 			return s, err

@@ -27,11 +27,12 @@ import (
 )
 
 type historyOptions struct {
-	Posts  int
-	Rounds int
-	Large  int
-	Seed   uint64
-	Only   []string
+	Posts   int
+	Rounds  int
+	Large   int
+	Seed    uint64
+	Only    []string
+	Profile string
 }
 
 func historyCommand() *cobra.Command {
@@ -65,6 +66,7 @@ namespace of its own.`,
 	c.Flags().IntVar(&o.Posts, "posts", 100_000, "posts of the topic")
 	c.Flags().IntVar(&o.Rounds, "rounds", 3, "newcomers, one after the other")
 	c.Flags().IntVar(&o.Large, "large", 1_000_000, "records of the larger pair of equal stores")
+	c.Flags().StringVar(&o.Profile, "profile", "", "folder for CPU profiles of the newcomers; they cost some processor time")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "of the texts")
 	c.Flags().StringSliceVar(&o.Only, "only", []string{"join", "kill", "naive", "equal"}, "what to measure")
 	return c
@@ -316,6 +318,9 @@ func (s *scene) newcomer(ctx context.Context, dir string, mirrors []string, o hi
 	args := []string{"keeper", "--dir", dir, "--link", s.link, "--posts", fmt.Sprint(o.Posts)}
 	for _, m := range mirrors {
 		args = append(args, "--peer", m)
+	}
+	if o.Profile != "" {
+		args = append(args, "--profile", filepath.Join(o.Profile, filepath.Base(dir)+".pprof"))
 	}
 	c, _, err := startChild(ctx, args...)
 	return c, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ type stage struct {
 // keeperCommand runs one node as a process of its own, until its standard input
 // is closed. With a link it joins, and tells how far it is.
 func keeperCommand() *cobra.Command {
-	var dir, link string
+	var dir, link, profile string
 	var peers []string
 	var posts uint64
 	c := &cobra.Command{
@@ -49,7 +50,7 @@ func keeperCommand() *cobra.Command {
 						return err
 					}
 				}
-				if err := watch(ctx, n, link, posts, out); err != nil {
+				if err := profiled(profile, func() error { return watch(ctx, n, link, posts, out) }); err != nil {
 					return err
 				}
 			}
@@ -60,9 +61,27 @@ func keeperCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "dir", "", "")
 	c.Flags().StringVar(&link, "link", "", "")
+	c.Flags().StringVar(&profile, "profile", "", "")
 	c.Flags().StringArrayVar(&peers, "peer", nil, "")
 	c.Flags().Uint64Var(&posts, "posts", 0, "")
 	return c
+}
+
+// profiled writes a CPU profile of f to a file, if one is named.
+func profiled(path string, f func() error) error {
+	if path == "" {
+		return f()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return err
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 // watch follows a link and tells each stage when it is reached.
