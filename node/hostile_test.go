@@ -109,6 +109,7 @@ func TestHostileRecords(t *testing.T) {
 	tb := follow(t, boris, topic.Link())
 	post(t, tb, "after all that")
 	until(t, anna, "an honest post", func() bool { return slices.Contains(texts(t, topic), "after all that") })
+	until(t, boris, "the proof of the fork", func() bool { i, _ := tb.Info(t.Context()); return len(i.Completeness.Forks) == 1 })
 	got := texts(t, topic)
 	slices.Sort(got)
 	if want := []string{"after all that", "before", "honest"}; !slices.Equal(got, want) {

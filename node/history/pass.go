@@ -138,7 +138,7 @@ func (p *pass) compare(ctx context.Context, peer string) (behind bool, err error
 	}
 	if whole.Same {
 		r.keeper.Told(peer, book, nil)
-		return true, nil
+		return true, p.fillBodies(ctx, peer)
 	}
 	if err := p.seeForks(ctx, peer, book, whole.Forks); err != nil {
 		return true, err
