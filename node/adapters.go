@@ -117,22 +117,28 @@ func (b book) Set(l history.Lane) reconcile.Set {
 
 // Walk implements history.Book.
 func (b book) Walk(l history.Lane, part reconcile.Range, yield func(raw []byte) bool) error {
+	return b.t.walk(lanesOf[l], posOfBound(part.From), posOfBound(part.To), func(s storage.Record) bool { return yield(s.Data) })
+}
+
+// walk calls yield for the records of a lane from from, included, to to, excluded,
+// the newest first, until yield returns false. nil is no bound.
+func (t *Topic) walk(l storage.Lane, from, to *storage.Pos, yield func(storage.Record) bool) error {
 	const step, bytes = 512, 512 << 10
-	from, to := posOfBound(part.From), posOfBound(part.To)
 	for {
-		page, err := b.t.node.store.Range(b.t.space(), lanesOf[l], storage.Query{Before: to, Limit: step, Bytes: bytes, Newest: true})
+		page, err := t.node.store.Range(t.space(), l, storage.Query{Before: to, Limit: step, Bytes: bytes, Newest: true})
 		if err != nil {
 			return fmt.Errorf("node: %w", err)
 		}
 		for _, s := range slices.Backward(page) {
-			if from != nil && posBefore(posOf(s), *from) || !yield(s.Data) {
+			if from != nil && posBefore(posOf(s), *from) || !yield(s) {
 				return nil
 			}
 		}
 		if len(page) == 0 {
 			return nil
 		}
-		to = &storage.Pos{Time: page[0].Time, ID: page[0].ID}
+		first := posOf(page[0])
+		to = &first
 	}
 }
 

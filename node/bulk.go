@@ -178,6 +178,10 @@ func (t *Topic) storeMany(ctx context.Context, rs []*record.Record, loud bool, t
 // tookOldLocked is tookLocked for a record of history.
 func (t *Topic) tookOldLocked(r *record.Record) {
 	switch {
+	case r.Kind == record.KindGenesis && t.state == nil:
+		if err := t.begin(r); err != nil {
+			t.node.log.Error("node: genesis", "topic", t.id, "err", err)
+		}
 	case r.Kind == record.KindCheckpoint:
 		t.vouched.add(r)
 		poke(t.chores)

@@ -55,6 +55,7 @@ type Node struct {
 	name     string
 	topics   map[TopicID]*Topic
 	byGossip map[string]*Topic // the same by name on the mesh
+	folders  map[string]*watched
 	closed   bool
 }
 
@@ -69,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, handed: make(chan handed, 1024)}
+	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -97,6 +98,9 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.wg.Go(n.noteHanded)
+	if err := n.openFolders(); err != nil {
+		return nil, err
+	}
 	return n, n.meetAgain()
 }
 

@@ -20,20 +20,21 @@ import (
 
 // Names of values in the store. A prefix ends with a slash.
 const (
-	keyAccount  = "identity/account"
-	keyDevice   = "identity/device"
-	keyCert     = "identity/certificate"
-	keyName     = "identity/name"
-	keyHost     = "reach/key"
-	keyPort     = "reach/port"
-	prefixPeer  = "peer/"  // peer id -> peerRow
-	prefixTopic = "topic/" // topic id -> topicRow
-	prefixDraft = "draft/" // topic id -> text
-	prefixRead  = "read/"  // topic id -> read mark
-	prefixFork  = "fork/"  // topic id, writer -> proof that the writer signed two records with one number
-	prefixShed  = "shed/"  // topic id -> place up to which texts were dropped
-	prefixOut   = "out/"   // topic id, seq -> id of a record that nobody else has yet
-	prefixOnce  = "once/"  // hash of topic and Draft.Key -> onceRow
+	keyAccount   = "identity/account"
+	keyDevice    = "identity/device"
+	keyCert      = "identity/certificate"
+	keyName      = "identity/name"
+	keyHost      = "reach/key"
+	keyPort      = "reach/port"
+	prefixPeer   = "peer/"   // peer id -> peerRow
+	prefixTopic  = "topic/"  // topic id -> topicRow
+	prefixDraft  = "draft/"  // topic id -> text
+	prefixRead   = "read/"   // topic id -> read mark
+	prefixFork   = "fork/"   // topic id, writer -> proof that the writer signed two records with one number
+	prefixFolder = "folder/" // hash of path -> folderRow
+	prefixShed   = "shed/"   // topic id -> place up to which texts were dropped
+	prefixOut    = "out/"    // topic id, seq -> id of a record that nobody else has yet
+	prefixOnce   = "once/"   // hash of topic and Draft.Key -> onceRow
 )
 
 // keyFile holds the key that the store is encrypted under, mode 0600, until the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/linnet-im/linnet/node/bundle"
 	"github.com/linnet-im/linnet/node/identity"
 	"github.com/linnet-im/linnet/node/message"
 	"github.com/linnet-im/linnet/node/record"
@@ -54,6 +55,8 @@ var (
 	ErrBadCursor    = errors.New("node: this cursor is not one of ours")
 	ErrBadAddress   = errors.New("node: not a usable address")
 	ErrKeep         = errors.New("node: keep either the last posts or the last days")
+	ErrNoBundle     = bundle.ErrNoBundle
+	ErrBadNote      = bundle.ErrNote
 	ErrUnreachable  = errors.New("node: nobody answered")
 	ErrInUse        = errors.New("node: this data folder is in use by another Linnet")
 	ErrDiskFull     = storage.ErrDiskFull

@@ -140,6 +140,24 @@ func TestHostsMirror(t *testing.T) {
 		t.Errorf("the newcomer reads %q", got)
 	}
 	t.Log(newcomer.run("topic", "show", "Chronicle"))
+
+	// With no network between them: the newcomer is cut off, what the mirror hears
+	// meanwhile comes on a stick, and what the newcomer lacks alone is on it.
+	net.cut(t, 2)
+	author = net.start(t, program, 0)
+	author.run("post", "Chronicle", "an epilogue")
+	mirror.until("the epilogue", func() bool { return mirror.has("Chronicle", []string{"an epilogue"}) })
+	stick := t.TempDir()
+	note, file := filepath.Join(stick, "newcomer.note"), filepath.Join(stick, "rest.bundle")
+	newcomer.run("export", "--note", note)
+	mirror.run("export", "Chronicle", file, "--for", note)
+	report := decode[api.ImportReport](newcomer, "import", file)
+	if report.New == 0 || report.New > 5 || report.Known != 0 || !report.Complete {
+		t.Errorf("%+v", report)
+	}
+	if !newcomer.has("Chronicle", []string{"an epilogue"}) || newcomer.topic("Chronicle").Completeness.Missing != 0 {
+		t.Errorf("after the stick: %+v", newcomer.topic("Chronicle").Completeness)
+	}
 	t.Log(mirror.out.String())
 }
 

@@ -170,10 +170,14 @@ func hole(h api.Hole) string {
 }
 
 func kept(r api.Retention) string {
-	switch r.Keep {
-	case api.KeepLast:
+	switch {
+	case r.Keep == api.KeepLast && r.N == 1:
+		return "the text of the last post"
+	case r.Keep == api.KeepLast:
 		return fmt.Sprintf("the texts of the last %d posts", r.N)
-	case api.KeepDays:
+	case r.Keep == api.KeepDays && r.N == 1:
+		return "the texts of the last day"
+	case r.Keep == api.KeepDays:
 		return fmt.Sprintf("the texts of the last %d days", r.N)
 	}
 	return "everything"
@@ -235,7 +239,7 @@ texts that were dropped are asked for again.`,
 			if t, err = client.ChangeTopic(cmd.Context(), t.ID, api.TopicPatch{Retention: &r}); err != nil {
 				return err
 			}
-			p.print(t, func() { fmt.Fprintf(p.out, "Of %s, %s stays on this computer.\n", quoted(t.Name), kept(t.Retention)) })
+			p.print(t, func() { fmt.Fprintf(p.out, "What stays of %s on this computer: %s.\n", quoted(t.Name), kept(t.Retention)) })
 			return nil
 		},
 	}

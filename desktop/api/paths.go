@@ -24,6 +24,7 @@ const (
 	PathNote       = "/bundles/note"       // POST Export -> what this node has, for the other side's export
 	PathFolders    = "/folders"            // GET, POST Folder -> FolderReport, DELETE ?path=
 	TypeBundle     = "application/vnd.linnet.bundle"
+	TypeNote       = "application/vnd.linnet.note"
 	PathPreview    = "/links/preview"
 	PathAccept     = "/links/accept"
 	PathEvents     = "/events"

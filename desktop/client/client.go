@@ -91,7 +91,10 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // request sends one request. The caller closes the answer's body.
 func (c *Client) request(ctx context.Context, method, path string, header http.Header, in any) (*http.Response, error) {
 	var body io.Reader
-	if in != nil {
+	kind := "application/json"
+	if file, ok := in.(io.Reader); ok {
+		body, kind = file, api.TypeBundle
+	} else if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return nil, fmt.Errorf("client: %w", err)
@@ -107,7 +110,7 @@ func (c *Client) request(ctx context.Context, method, path string, header http.H
 	}
 	r.Header.Set("Authorization", "Bearer "+c.token)
 	if in != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", kind)
 	}
 	res, err := c.http.Do(r)
 	if err != nil {
@@ -214,6 +217,54 @@ func (c *Client) Repair(ctx context.Context, id string) error {
 		return err
 	}
 	return res.Body.Close()
+}
+
+// Export copies a bundle to w, and returns its size in bytes.
+func (c *Client) Export(ctx context.Context, e api.Export, w io.Writer) (int64, error) {
+	return c.file(ctx, api.PathExport, e, w)
+}
+
+// Note copies a note of what the node has to w.
+func (c *Client) Note(ctx context.Context, e api.Export, w io.Writer) (int64, error) {
+	return c.file(ctx, api.PathNote, e, w)
+}
+
+func (c *Client) file(ctx context.Context, path string, e api.Export, w io.Writer) (int64, error) {
+	res, err := c.request(ctx, http.MethodPost, path, nil, e)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	n, err := io.Copy(w, res.Body)
+	if err != nil {
+		return n, fmt.Errorf("client: the file was cut off: %w", err)
+	}
+	return n, nil
+}
+
+// Import takes a bundle in. With follow it follows the topics in it that are new.
+func (c *Client) Import(ctx context.Context, r io.Reader, follow bool) (api.ImportReport, error) {
+	path := api.PathImport
+	if follow {
+		path += "?follow=true"
+	}
+	return call[api.ImportReport](ctx, c, http.MethodPost, path, r)
+}
+
+// Folders lists the folders that are watched.
+func (c *Client) Folders(ctx context.Context) (api.FolderList, error) {
+	return call[api.FolderList](ctx, c, http.MethodGet, api.PathFolders, nil)
+}
+
+// AddFolder exchanges through a folder, once or for good.
+func (c *Client) AddFolder(ctx context.Context, f api.Folder) (api.FolderReport, error) {
+	return call[api.FolderReport](ctx, c, http.MethodPost, api.PathFolders, f)
+}
+
+// RemoveFolder stops watching a folder.
+func (c *Client) RemoveFolder(ctx context.Context, path string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, api.PathFolders+"?"+url.Values{"path": {path}}.Encode(), nil)
+	return err
 }
 
 // LeaveTopic stops following and deletes what is stored here.

@@ -54,7 +54,7 @@ func (s *Server) guard(contract, page http.Handler) http.Handler {
 		case !slices.Contains(methods, r.Method): // OPTIONS too: there are no CORS headers, so a preflight fails
 			refuse(w, newProblem(api.CodeForbiddenSite, "This method is not for anybody", "Another web site may not ask Linnet anything."))
 			return
-		case r.ContentLength > api.MaxBodyBytes && !isBlob(r):
+		case r.ContentLength > api.MaxBodyBytes && !isFile(r):
 			refuse(w, newProblem(api.CodeTooLarge, "This request is too large", "At most 1 MiB."))
 			return
 		}
@@ -80,7 +80,9 @@ func (s *Server) guard(contract, page http.Handler) http.Handler {
 			refuse(w, newProblem(api.CodeMediaType, "Send JSON", "Set Content-Type: application/json."))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, api.MaxBodyBytes)
+		if !isFile(r) {
+			r.Body = http.MaxBytesReader(w, r.Body, api.MaxBodyBytes)
+		}
 		contract.ServeHTTP(w, r)
 	})
 }
@@ -121,17 +123,19 @@ func open(r *http.Request) bool {
 		(r.Method == http.MethodPost && r.URL.Path == api.Prefix+api.PathSession)
 }
 
-// mediaAllowed wants JSON where there is a body. Blobs are bytes.
+// mediaAllowed wants JSON where there is a body. Files are bytes.
 func mediaAllowed(r *http.Request) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.ContentLength == 0 || isBlob(r) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.ContentLength == 0 || isFile(r) {
 		return true
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && kind == "application/json"
 }
 
-// isBlob tells whether the body is a file's.
-func isBlob(r *http.Request) bool { return r.URL.Path == api.Prefix+api.PathBlobs }
+// isFile tells whether the body is a file's, of any size.
+func isFile(r *http.Request) bool {
+	return r.URL.Path == api.Prefix+api.PathBlobs || r.URL.Path == api.Prefix+api.PathImport
+}
 
 // refuse writes a problem without going through the contract.
 func refuse(w http.ResponseWriter, p *problem) {

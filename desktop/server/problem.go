@@ -67,6 +67,8 @@ var faults = []struct {
 	{node.ErrEmpty, api.CodeInvalid, "There is nothing to send", "Write something first."},
 	{node.ErrLong, api.CodeTooLarge, "This text is too long for one message", "A message holds up to 61,440 bytes. Send it in parts; nothing was lost."},
 	{node.ErrKeep, api.CodeInvalid, "Keep either the last posts or the last days", "Give one of the two, 10,000,000 at most."},
+	{node.ErrNoBundle, api.CodeInvalid, "This file is not one of Linnet's", "Choose one that was made with Save to a file, or with linnet export."},
+	{node.ErrBadNote, api.CodeInvalid, "This is not a note of Linnet's", "Choose the file that the other computer wrote with Note, or leave it out."},
 	{node.ErrBadName, api.CodeInvalid, "This name or description does not work", ""},
 	{node.ErrDiskFull, api.CodeDiskFull, "The disk is full", "Nothing was lost, but nothing more can be stored. Free some space and try again."},
 	{node.ErrClosed, api.CodeStopping, "Linnet is stopping", "Start it again and repeat this."},

@@ -43,6 +43,7 @@ func (s *Server) routes() http.Handler {
 	s.linkRoutes(a)
 	s.messageRoutes(a)
 	s.eventRoutes(a)
+	s.bundleRoutes(a)
 	s.laterRoutes(a)
 	s.documentRoute(a)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -73,17 +74,10 @@ func (s *Server) allowed(mux *http.ServeMux, r *http.Request) (list string) {
 // laterRoutes are in the contract and not built in this version. They say so.
 func (s *Server) laterRoutes(a huma.API) {
 	const blobs = "Attachments come in a later version. Put a link into the text instead."
-	const bundles = "Files and folders with records come in a later version. Records travel over the network alone so far."
 	const contacts = "Contacts come in a later version. Make an open topic and hand over its link instead."
 	for _, r := range []struct{ method, path, id, detail string }{
 		{http.MethodPost, api.PathBlobs, "add-blob", blobs},
 		{http.MethodGet, api.PathBlob, "get-blob", blobs},
-		{http.MethodPost, api.PathExport, "export-bundle", bundles},
-		{http.MethodPost, api.PathImport, "import-bundle", bundles},
-		{http.MethodPost, api.PathNote, "write-note", bundles},
-		{http.MethodGet, api.PathFolders, "list-folders", bundles},
-		{http.MethodPost, api.PathFolders, "add-folder", bundles},
-		{http.MethodDelete, api.PathFolders, "remove-folder", bundles},
 		{http.MethodPost, api.PathContacts, "add-contact", contacts},
 		{http.MethodGet, api.PathContacts, "list-contacts", contacts},
 		{http.MethodPost, api.PathVerify, "verify-contact", contacts},
