@@ -172,8 +172,15 @@ func (t *Topic) stand(stats storage.Stats, far map[Writer]topic.Head) (standing,
 	t.mu.RUnlock()
 	same := last != nil && last.stats == stats && last.version == version
 	// While much arrives the holes change all the time, and looking is not free.
-	if same || last != nil && last.missing > 0 && time.Since(last.when) < standFor {
+	if same {
 		return *last, nil
+	}
+	if last != nil && last.missing > 0 && time.Since(last.when) < standFor {
+		s := *last
+		if came := stats.Records - min(stats.Records, last.stats.Records); came > 0 {
+			s.missing -= min(came, s.missing-1) // at least one, until it was looked at
+		}
+		return s, nil
 	}
 	s := standing{stats: stats, version: version, missing: stats.Missing, when: time.Now()}
 	if stats.Missing > 0 {

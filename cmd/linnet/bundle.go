@@ -68,9 +68,7 @@ With --watch it goes on for as long as Linnet runs, after a restart too.`,
 			if note {
 				write = c.Note
 			}
-			done := p.slowly("Writing …")
-			n, err := p.toFile(to, func(w io.Writer) (int64, error) { return write(cmd.Context(), e, w) })
-			done()
+			n, err := p.toFile(to, func(w io.Writer) (int64, error) { return write(cmd.Context(), e, p.counted(w)) })
 			if err != nil {
 				return err
 			}
@@ -184,6 +182,31 @@ func (p *program) folderOnce(cmd *cobra.Command, c *client.Client, f api.Folder)
 		}
 	})
 	return nil
+}
+
+// counted shows on stderr how much was written, once that takes more than a
+// second and somebody looks at it.
+func (p *program) counted(w io.Writer) io.Writer {
+	if errs, ok := p.errs.(*os.File); p.json || !ok || !isTerminal(errs) {
+		return w
+	}
+	return &countedWriter{out: w, errs: p.errs, began: time.Now()}
+}
+
+type countedWriter struct {
+	out, errs   io.Writer
+	wrote       int64
+	began, told time.Time
+}
+
+func (w *countedWriter) Write(b []byte) (int, error) {
+	n, err := w.out.Write(b)
+	w.wrote += int64(n)
+	if now := time.Now(); now.Sub(w.began) > time.Second && now.Sub(w.told) > 200*time.Millisecond {
+		w.told = now
+		fmt.Fprintf(w.errs, "\r%.1f MB written", float64(w.wrote)/1e6)
+	}
+	return n, err
 }
 
 // progress shows on stderr how much of a file was read, once that takes more

@@ -239,7 +239,9 @@ texts that were dropped are asked for again.`,
 			if t, err = client.ChangeTopic(cmd.Context(), t.ID, api.TopicPatch{Retention: &r}); err != nil {
 				return err
 			}
-			p.print(t, func() { fmt.Fprintf(p.out, "What stays of %s on this computer: %s.\n", quoted(t.Name), kept(t.Retention)) })
+			p.print(t, func() {
+				fmt.Fprintf(p.out, "What stays of %s on this computer: %s.\n", quoted(t.Name), kept(t.Retention))
+			})
 			return nil
 		},
 	}

@@ -15,8 +15,12 @@ import (
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/multiformats/go-multiaddr"
 	"go.uber.org/goleak"
 
 	"github.com/linnet-im/linnet/node/reconcile"
@@ -352,6 +356,59 @@ func TestRepair(t *testing.T) {
 		r.pass(t.Context(), []string{b.ID().String()})
 		if !slices.Equal(k.oneTopic.forks, s.forks) {
 			t.Errorf("forks %v", k.oneTopic.forks)
+		}
+	})
+}
+
+// TestLimitedRelay fetches a topic over a volunteer's relay with its usual limits,
+// 128 KiB a connection, over which gossipsub does not run.
+func TestLimitedRelay(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Run("", func(t *testing.T) {
+		var hs [3]host.Host
+		for i := range hs {
+			h, err := libp2p.New(libp2p.Transport(tcp.NewTCPTransport), libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.EnableRelay())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = h.Close() })
+			hs[i] = h
+		}
+		volunteer, a, b := hs[0], hs[1], hs[2]
+		service, err := relay.New(volunteer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = service.Close() })
+		at := peer.AddrInfo{ID: volunteer.ID(), Addrs: volunteer.Addrs()}
+		for _, h := range []host.Host{a, b} {
+			if err := h.Connect(t.Context(), at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := client.Reserve(t.Context(), b, at); err != nil {
+			t.Fatal(err)
+		}
+		through, err := multiaddr.NewMultiaddr(fmt.Sprintf("%s/p2p/%s/p2p-circuit", volunteer.Addrs()[0], volunteer.ID()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Connect(network.WithAllowLimitedConn(t.Context(), "test"), peer.AddrInfo{ID: b.ID(), Addrs: []multiaddr.Multiaddr{through}}); err != nil {
+			t.Fatal(err)
+		}
+		if a.Network().Connectedness(b.ID()) != network.Limited {
+			t.Fatal("the line is not limited")
+		}
+		s := shelf(t)
+		s.posts = s.posts[:200]
+		log := slog.New(slog.DiscardHandler)
+		server := NewServer(b, s, log)
+		t.Cleanup(server.Close)
+		k := &collector{seen: map[record.ID]bool{}, lacks: map[string][]record.ID{}}
+		k.id = s.id
+		NewRepairer(NewClient(a), s.id, k, log).pass(t.Context(), []string{b.ID().String()})
+		if len(k.posts) != len(s.posts) || len(k.ops) != len(s.ops) {
+			t.Errorf("%d of %d posts, %d of %d ops", len(k.posts), len(s.posts), len(k.ops), len(s.ops))
 		}
 	})
 }

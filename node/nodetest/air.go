@@ -2,6 +2,7 @@ package nodetest
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ type air struct {
 	rand    *rand.Rand
 	open    func(i, j int) bool // nil: everything passes
 	packets uint64
+	bytes   uint64
 }
 
 // A packet cannot be dropped here, only come late. These are later than anybody
@@ -39,6 +41,7 @@ func (a *air) latency(p *simnet.Packet) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.packets++
+	a.bytes += size(p)
 	switch {
 	case a.open != nil && !a.open(i, j):
 		return cut
@@ -77,9 +80,13 @@ func (s *Swarm) Loss(part float64) {
 	s.air.cfg.Loss = part
 }
 
-// Packets returns how many packets were sent since the start, lost ones too.
-func (s *Swarm) Packets() uint64 {
+// size is the length of a packet in bytes, which simnet does not tell itself.
+func size(p *simnet.Packet) uint64 { return uint64(reflect.ValueOf(p).Elem().FieldByName("buf").Len()) }
+
+// Sent returns how many packets and bytes (of UDP payload) were sent since the
+// start, lost ones too.
+func (s *Swarm) Sent() (packets, bytes uint64) {
 	s.air.mu.Lock()
 	defer s.air.mu.Unlock()
-	return s.air.packets
+	return s.air.packets, s.air.bytes
 }

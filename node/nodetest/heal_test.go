@@ -31,7 +31,8 @@ func TestSwarmHeals(t *testing.T) {
 		s.Follow(topic.Link(), others...)
 		s.Until(time.Minute, func() bool { return s.Everywhere(topic.ID(), 1) })
 		s.Loss(loss)
-		before, packets := s.Traffic(), s.Packets()
+		before := s.Traffic()
+		_, sent := s.Sent()
 		began := time.Now()
 		post := func(from, n int) {
 			mine, err := s.Nodes[from].Topic(topic.ID())
@@ -80,10 +81,11 @@ func TestSwarmHeals(t *testing.T) {
 			return true
 		})
 		after := s.Traffic()
+		_, total := s.Sent()
 		deliveries := float64(posts * (nodes - 1))
-		t.Logf("all %d posts on all %d nodes %v after the last cut ended, all say complete %v later; %.2f copies of gossip and %.1f packets a delivery; %d times a node named what it missed",
+		t.Logf("all %d posts on all %d nodes %v after the last cut ended, all say complete %v later; %.2f copies of gossip and %.0f bytes in all for each record and node; %d times a node named what it missed",
 			posts, nodes, healed.Round(time.Millisecond), whole.Round(time.Millisecond),
-			float64(after.Delivered+after.Duplicates-before.Delivered-before.Duplicates)/deliveries, float64(s.Packets()-packets)/deliveries, named)
+			float64(after.Delivered+after.Duplicates-before.Delivered-before.Duplicates)/deliveries, float64(total-sent)/deliveries, named)
 		if named == 0 {
 			t.Error("nobody ever said what it missed")
 		}
