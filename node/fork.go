@@ -90,6 +90,9 @@ func (t *Topic) freeze(ctx context.Context, a, b *record.Record) error {
 	if err := t.refold(f); err != nil {
 		return err
 	}
+	if f.a.Writer == t.me {
+		t.node.renew(t, f)
+	}
 	return errFork
 }
 

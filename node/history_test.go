@@ -168,6 +168,58 @@ func TestOldCopy(t *testing.T) {
 	}
 }
 
+// TestTwoCopies runs two copies of one data folder in turn, both writing with
+// nobody there: the fork is found, shown to all, and nothing that was written is lost.
+func TestTwoCopies(t *testing.T) {
+	for _, kind := range []node.Kind{node.OpenTopic, node.Broadcast} {
+		dir, other := t.TempDir(), t.TempDir()
+		boris, anna := open(t, dir), open(t, t.TempDir())
+		tb := create(t, boris, kind)
+		ta := follow(t, anna, tb.Link())
+		post(t, tb, "one")
+		until(t, anna, "the first", func() bool { return len(texts(t, ta)) == 1 })
+		if err := boris.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(other, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		for i, d := range []string{dir, other} {
+			copy, err := node.Open(t.Context(), node.Config{Dir: d, Listen: []string{loopback}, LANOnly: true, NoMDNS: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			post(t, must(t)(copy.Topic(ta.ID())), fmt.Sprint("by copy ", i))
+			if err := copy.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		boris = open(t, dir)
+		if _, err := boris.Connect(t.Context(), anna.Status().Addresses[0]); err != nil {
+			t.Fatal(err)
+		}
+		until(t, anna, "the first copy's", func() bool { return slices.Contains(texts(t, ta), "by copy 0") })
+		if err := boris.Close(); err != nil {
+			t.Fatal(err)
+		}
+		boris = open(t, other)
+		if _, err := boris.Connect(t.Context(), anna.Status().Addresses[0]); err != nil {
+			t.Fatal(err)
+		}
+		until(t, anna, "everything", func() bool {
+			i, err := ta.Info(t.Context())
+			got := texts(t, ta)
+			return err == nil && len(i.Completeness.Forks) == 1 && slices.Contains(got, "one") && slices.Contains(got, "by copy 0") && slices.Contains(got, "by copy 1")
+		})
+		until(t, boris, "the writer has it too", func() bool {
+			tb := must(t)(boris.Topic(ta.ID()))
+			return slices.Contains(texts(t, tb), "by copy 0") && slices.Contains(texts(t, tb), "by copy 1")
+		})
+		post(t, must(t)(boris.Topic(ta.ID())), "goes on")
+		until(t, anna, "what comes after", func() bool { return slices.Contains(texts(t, ta), "goes on") })
+	}
+}
+
 func must(t *testing.T) func(*node.Topic, error) *node.Topic {
 	return func(topic *node.Topic, err error) *node.Topic {
 		t.Helper()

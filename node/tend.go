@@ -23,6 +23,13 @@ func (t *Topic) tend() {
 		return
 	case <-t.ready:
 	}
+	t.mu.RLock()
+	own := t.forks[t.me]
+	t.mu.RUnlock()
+	if own != nil { // found out just before the last stop
+		t.node.renew(t, own)
+		return
+	}
 	t.wg.Go(func() { t.repair.Run(t.ctx) })
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()

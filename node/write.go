@@ -55,10 +55,15 @@ func (t *Topic) Post(ctx context.Context, d Draft) (RecordID, error) {
 		if len(d.Key) > maxKey {
 			return RecordID{}, fmt.Errorf("node: Draft.Key is %d bytes, at most %d", len(d.Key), maxKey)
 		}
-		hash := sha256.Sum256(append(t.id[:], d.Key...))
-		e.once = prefixOnce + record.ID(hash).String()
+		e.once = onceKey(t.id, d.Key)
 	}
 	return t.append(ctx, e)
+}
+
+// onceKey names the row of a Draft.Key.
+func onceKey(id TopicID, key string) string {
+	hash := sha256.Sum256(append(id[:], key...))
+	return prefixOnce + record.ID(hash).String()
 }
 
 // Change renames the topic or describes it anew; nil leaves as it is. The error

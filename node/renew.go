@@ -1,0 +1,160 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/record"
+	"github.com/linnet-im/linnet/node/topic"
+	"github.com/linnet-im/linnet/storage"
+)
+
+// renew gives this device a new writer key in a topic in which its chain was
+// forked: two copies of one data folder wrote under the same key. What it wrote
+// from the fork on was set aside, at others too, so it is written again.
+func (n *Node) renew(old *Topic, f *fork) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed || n.topics[old.id] != old {
+		return
+	}
+	n.wg.Go(func() { // ends with the work, or when the node closes
+		if err := n.renewNow(n.ctx, old, f); err != nil && n.ctx.Err() == nil {
+			n.log.Error("node: a new key after a fork", "topic", old.id, "err", err)
+		}
+	})
+}
+
+func (n *Node) renewNow(ctx context.Context, old *Topic, f *fork) error {
+	lost, err := old.ownAside(f)
+	if err != nil {
+		return err
+	}
+	key, err := identity.NewWriter()
+	if err != nil {
+		return err
+	}
+	if err := old.grantAnew(ctx, record.WriterOf(key)); err != nil {
+		return err
+	}
+	if err := old.dropOut(ctx, f.seq); err != nil {
+		return err
+	}
+	if err := old.saveRow(ctx, func(row *topicRow) { row.Writer, row.Introduced = key.Seed(), "" }); err != nil {
+		return err
+	}
+	t, err := n.reopen(old)
+	if err != nil {
+		return err
+	}
+	for _, r := range lost {
+		body, _ := r.Body()
+		once := onceKey(t.id, "again/"+r.ID().String())
+		if _, err := t.append(ctx, &entry{kind: record.KindPost, body: bytes.Clone(body), once: once}); err != nil {
+			return fmt.Errorf("write a post again: %w", err)
+		}
+	}
+	n.bell.topic(t.id)
+	return nil
+}
+
+// ownAside returns the own posts that a fork has set aside, oldest first.
+func (t *Topic) ownAside(f *fork) (posts []*record.Record, err error) {
+	seen := map[record.ID]bool{}
+	add := func(r *record.Record) {
+		if _, ok := r.Body(); ok && r.Kind == record.KindPost && r.Writer == t.me && r.Seq >= f.seq && !seen[r.ID()] {
+			seen[r.ID()] = true
+			posts = append(posts, r)
+		}
+	}
+	add(f.a)
+	add(f.b)
+	var failed error
+	err = t.walk(laneAside, nil, nil, func(s storage.Record) bool {
+		if Writer(s.Chain) == t.me {
+			var r *record.Record
+			if r, failed = t.open(s); failed == nil {
+				add(r)
+			}
+		}
+		return failed == nil
+	})
+	if err == nil {
+		err = failed
+	}
+	slices.SortStableFunc(posts, func(a, b *record.Record) int { return int(max(-1, min(1, a.Time-b.Time))) })
+	return posts, err
+}
+
+// grantAnew gives the new key the rights of an owner where this person made the
+// topic: the root key signs, which never wrote anything but the genesis and such grants.
+func (t *Topic) grantAnew(ctx context.Context, w Writer) error {
+	t.mu.RLock()
+	state := t.state
+	t.mu.RUnlock()
+	if state == nil {
+		return nil
+	}
+	root := t.node.account.TopicRoot(state.Nonce())
+	if record.WriterOf(root) != state.Root() {
+		return nil // in an open topic the new key may write as it is
+	}
+	head, err := t.node.store.Head(t.space(), storage.Chain(state.Root()))
+	if err != nil {
+		return err
+	}
+	body, err := record.EncodeBody(topic.Grant{Key: w, Role: topic.Owner})
+	if err != nil {
+		return err
+	}
+	r, err := record.Sign(record.Header{
+		Topic: t.id, Seq: head.Seq + 1, Prev: record.ID(head.ID), Time: max(time.Now().UnixMilli(), head.Time), Kind: record.KindGrant,
+	}, body, root)
+	if err != nil {
+		return err
+	}
+	if err := t.take(ctx, r); err != nil {
+		return err
+	}
+	if err := t.gossip.Publish(ctx, r.Bytes()); err != nil { // history brings it
+		t.node.log.Debug("node: publish a grant", "topic", t.id, "err", err)
+	}
+	return nil
+}
+
+// dropOut takes records from seq on off the list of those that wait for others.
+func (t *Topic) dropOut(ctx context.Context, seq uint64) error {
+	rows, err := t.node.store.ListState(prefixOut + t.id.String() + "/")
+	if err != nil {
+		return err
+	}
+	var b storage.Batch
+	for _, kv := range rows {
+		if kv.Key >= outKey(t.id, seq) {
+			b.State = append(b.State, storage.KV{Key: kv.Key})
+		}
+	}
+	return t.node.commit(ctx, b)
+}
+
+// reopen closes a topic and opens it again from the store.
+func (n *Node) reopen(old *Topic) (*Topic, error) {
+	n.mu.Lock()
+	delete(n.topics, old.id)
+	delete(n.byGossip, gossipName(old.id))
+	n.mu.Unlock()
+	old.close()
+	old.mu.RLock()
+	row := old.row
+	old.mu.RUnlock()
+	t, err := n.openTopic(old.id, row)
+	if err != nil {
+		return nil, err
+	}
+	t.keepContacts()
+	return t, nil
+}
