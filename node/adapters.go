@@ -77,6 +77,13 @@ func (s shelf) Book(id record.TopicID) (history.Book, bool) {
 	return t.book(), true
 }
 
+// Nudged implements history.Shelf.
+func (s shelf) Nudged(id record.TopicID, peer string) {
+	if t, err := s.n.Topic(id); err == nil {
+		t.repair.Nudged(peer)
+	}
+}
+
 // Contacts implements history.Shelf: a few followers, chosen anew each time.
 func (s shelf) Contacts(id record.TopicID) []topic.Contact {
 	t, err := s.n.Topic(id)

@@ -175,7 +175,7 @@ func (t *Topic) stand(stats storage.Stats, far map[Writer]topic.Head) (standing,
 	if same {
 		return *last, nil
 	}
-	if last != nil && last.missing > 0 && time.Since(last.when) < standFor {
+	if last != nil && last.missing > 0 && stats.Missing > 0 && time.Since(last.when) < standFor {
 		s := *last
 		if came := stats.Records - min(stats.Records, last.stats.Records); came > 0 {
 			s.missing -= min(came, s.missing-1) // at least one, until it was looked at

@@ -90,10 +90,24 @@ func (t *Topic) freeze(ctx context.Context, a, b *record.Record) error {
 	if err := t.refold(f); err != nil {
 		return err
 	}
+	t.node.aside(t.spread)
 	if f.a.Writer == t.me {
 		t.node.renew(t, f)
 	}
 	return errFork
+}
+
+// maxTold is how many followers are told of a fork at once; each tells others.
+const maxTold = 16
+
+// spread tells followers that there is a proof to be fetched.
+func (t *Topic) spread() {
+	peers := t.gossip.Peers()
+	for _, p := range peers[:min(len(peers), maxTold)] {
+		if err := t.node.asker.Nudge(t.ctx, p, t.id); err != nil {
+			t.node.log.Debug("node: tell of a fork", "topic", t.id, "peer", p, "err", err)
+		}
+	}
 }
 
 // refold brings the memory up to a chain that was set aside: what it said as an

@@ -17,16 +17,26 @@ import (
 // forked: two copies of one data folder wrote under the same key. What it wrote
 // from the fork on was set aside, at others too, so it is written again.
 func (n *Node) renew(old *Topic, f *fork) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed || n.topics[old.id] != old {
-		return
-	}
-	n.wg.Go(func() { // ends with the work, or when the node closes
+	n.aside(func() {
+		n.mu.RLock()
+		current := n.topics[old.id] == old
+		n.mu.RUnlock()
+		if !current {
+			return
+		}
 		if err := n.renewNow(n.ctx, old, f); err != nil && n.ctx.Err() == nil {
 			n.log.Error("node: a new key after a fork", "topic", old.id, "err", err)
 		}
 	})
+}
+
+// aside runs f in a goroutine of its own, which Close waits for.
+func (n *Node) aside(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.wg.Go(f)
+	}
 }
 
 func (n *Node) renewNow(ctx context.Context, old *Topic, f *fork) error {

@@ -505,6 +505,8 @@ type honestShelf struct {
 
 func (s honestShelf) Book(id record.TopicID) (history.Book, bool) { return s.book, id == s.id }
 
+func (s honestShelf) Nudged(record.TopicID, string) {}
+
 func (s honestShelf) Contacts(record.TopicID) []topic.Contact { return nil }
 
 // fillStore makes n records that look like records to a store.

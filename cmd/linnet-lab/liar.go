@@ -92,6 +92,8 @@ func (s lyingShelf) Book(id record.TopicID) (history.Book, bool) {
 
 func (s lyingShelf) Contacts(record.TopicID) []topic.Contact { return nil }
 
+func (s lyingShelf) Nudged(record.TopicID, string) {}
+
 type lyingBook struct{ storeBook }
 
 // Walk implements history.Book, and lies.

@@ -87,6 +87,16 @@ func (c *Client) ops(ctx context.Context, from string, q request, take func(raw 
 	return contacts, nil
 }
 
+// Nudge tells a connected peer that there is news of a topic here which gossip may
+// not bring: it compares soon. It blocks like Ops.
+func (c *Client) Nudge(ctx context.Context, to string, id record.TopicID) error {
+	err := c.ask(ctx, to, request{Type: askNudge, Topic: id[:]}, func(byte, *bufio.Reader) error { return nil })
+	if err != nil {
+		return fmt.Errorf("history: tell %s: %w", to, err)
+	}
+	return nil
+}
+
 // Whole is how much of a topic a peer has, as it claims.
 type Whole struct {
 	Same  bool // it has just what the asker has; the rest is empty

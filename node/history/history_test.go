@@ -35,6 +35,7 @@ type oneTopic struct {
 	posts    [][]byte
 	contacts []topic.Contact
 	forks    [][2]record.ID
+	nudged   []string
 }
 
 func (s *oneTopic) Book(id record.TopicID) (Book, bool) { return s, id == s.id }
@@ -93,6 +94,8 @@ func (s *oneTopic) Get(id record.ID) ([]byte, error) {
 func (s *oneTopic) Has(id record.ID) bool { return id[0]%2 == 1 }
 
 func (s *oneTopic) Forks() [][2]record.ID { return s.forks }
+
+func (s *oneTopic) Nudged(_ record.TopicID, peer string) { s.nudged = append(s.nudged, peer) }
 
 func (s *oneTopic) Contacts(record.TopicID) []topic.Contact { return s.contacts }
 
@@ -176,6 +179,9 @@ func TestExchange(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(have, []bool{true, false, true}) {
 			t.Errorf("have %v, %v", have, err)
 		}
+		if err := c.Nudge(t.Context(), from, s.id); err != nil || !slices.Equal(s.nudged, []string{a.ID().String()}) {
+			t.Errorf("nudged by %v, %v", s.nudged, err)
+		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := c.Ops(gone, from, s.id, take); err == nil {
@@ -211,6 +217,7 @@ func FuzzRequest(f *testing.F) {
 		{Type: askReconcile, Topic: id, Lane: LanePosts, Talk: id},
 		{Type: askRange, Topic: id, Lane: LanePosts, N: 9, To: make([]byte, placeSize)},
 		{Type: askRecords, Topic: id, IDs: id},
+		{Type: askNudge, Topic: id},
 		{Type: askOutline, Topic: id, Lane: LaneOther, N: 9, From: make([]byte, placeSize)},
 	} {
 		b, err := q.encode()

@@ -17,6 +17,7 @@ const (
 	quietly  = 60 * time.Second // between two looks when nothing is known to be missing; jittered by half
 	soon     = 3 * time.Second  // the same when something is; doubled up to quietly while nothing comes
 	shunned  = 10 * time.Minute // for which one who sent what cannot be genuine is not asked
+	patient  = 10 * time.Second // between two nudges of one peer that are heeded
 )
 
 // Keeper is the node's side of one topic.
@@ -56,6 +57,7 @@ type Repairer struct {
 	mu       sync.Mutex
 	met      map[string]bool      // compared since they connected
 	shun     map[string]time.Time // until when
+	nudged   map[string]time.Time // when they last said that they have news
 	urgent   bool                 // somebody asked for a look now
 	restless bool                 // something is known to be missing
 	bodiless map[record.ID]struct{}
@@ -74,7 +76,7 @@ type State struct {
 func NewRepairer(c *Client, id record.TopicID, k Keeper, logger *slog.Logger) *Repairer {
 	return &Repairer{
 		client: c, topic: id, keeper: k, log: logger, wake: make(chan struct{}, 1),
-		met: map[string]bool{}, shun: map[string]time.Time{}, bodiless: map[record.ID]struct{}{},
+		met: map[string]bool{}, shun: map[string]time.Time{}, nudged: map[string]time.Time{}, bodiless: map[record.ID]struct{}{},
 	}
 }
 
@@ -90,6 +92,24 @@ func (r *Repairer) Look(now bool) {
 	r.mu.Lock()
 	r.urgent = r.urgent || now
 	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Nudged makes it compare with a peer that says it has news.
+func (r *Repairer) Nudged(peer string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.nudged) > 1024 {
+		clear(r.nudged)
+	}
+	if time.Since(r.nudged[peer]) < patient {
+		return
+	}
+	r.nudged[peer] = time.Now()
+	delete(r.met, peer)
 	select {
 	case r.wake <- struct{}{}:
 	default:

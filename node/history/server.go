@@ -33,6 +33,8 @@ type Shelf interface {
 	Book(id record.TopicID) (Book, bool)
 	// Contacts returns where a few followers may be reached.
 	Contacts(id record.TopicID) []topic.Contact
+	// Nudged hears that a peer says that it has news.
+	Nudged(id record.TopicID, peer string)
 }
 
 // Book is what is kept of one topic.
@@ -93,7 +95,7 @@ func (s *Server) handle(st network.Stream) {
 		return
 	}
 	defer s.leave(st)
-	if err := s.answer(steady{st}, busy); err != nil {
+	if err := s.answer(steady{st}, st.Conn().RemotePeer().String(), busy); err != nil {
 		s.log.Debug("history: exchange failed", "peer", st.Conn().RemotePeer(), "err", err)
 		_ = st.Reset()
 		return
@@ -128,7 +130,7 @@ func (s *Server) leave(st network.Stream) {
 	s.wg.Done()
 }
 
-func (s *Server) answer(st io.ReadWriter, busy bool) error {
+func (s *Server) answer(st io.ReadWriter, from string, busy bool) error {
 	frame, err := readFrame(bufio.NewReader(st), maxRequest)
 	if err != nil {
 		return err
@@ -145,6 +147,9 @@ func (s *Server) answer(st io.ReadWriter, busy bool) error {
 		err = w.WriteByte(statusBusy)
 	case !known:
 		err = w.WriteByte(statusUnknown)
+	case q.Type == askNudge:
+		s.shelf.Nudged(id, from)
+		err = w.WriteByte(statusSame)
 	default:
 		err = s.serve(w, id, book, q)
 	}

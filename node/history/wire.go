@@ -25,6 +25,7 @@ const (
 	askRange     = 5 // request type: the records of a part of a lane, newest first
 	askRecords   = 6 // request type: these records
 	askOutline   = 7 // request type: where to cut a part of a lane into pieces
+	askNudge     = 8 // request type: the asker has news that gossip may not bring
 
 	statusHere    = 1 // the answer follows
 	statusSame    = 2 // the asker has the same set already
@@ -182,7 +183,7 @@ func decodeRequest(b []byte) (request, error) {
 	}
 	switch {
 	case len(q.Topic) != 32:
-	case q.Type == askOps:
+	case q.Type == askOps, q.Type == askNudge:
 		return q, nil
 	case q.Type == askHave && len(q.IDs)%32 == 0 && len(q.IDs) <= 32*maxAsked:
 		return q, nil
