@@ -1,3 +1,5 @@
+// Package linnet_test holds the import table of the house: which room may import
+// which, and where third-party modules may enter (ARCHITECTURE.md).
 package linnet_test
 
 import (

@@ -14,14 +14,14 @@ const checkFindings = 20
 // Check reads the whole store and tells, as ErrDamaged, what does not agree: records, their two indices, heads, stats, sums,
 // journal and sealed state. It costs three reads per record, blocks nobody, and ends early with ctx's error.
 func (s *Store) Check(ctx context.Context) error {
-	sn, lanes, err := s.snapshotOfLanes()
+	sn, spaces, lanes, err := s.snapshotOfAll()
 	if err != nil {
 		return err
 	}
 	defer sn.close()
 	c := checker{
 		ctx: ctx, s: s, txn: sn.txn, spaces: make(map[uint32]*tally), dropped: make(map[uint32]bool),
-		lanes: make(map[laneRef]*laneTally), memory: lanes,
+		lanes: make(map[laneRef]*laneTally), memory: lanes, stored: spaces,
 	}
 	for _, step := range []func() error{c.drops, c.listSpaces, c.blocks, c.records, c.sums, c.ids, c.chains, c.heads, c.stats, c.events, c.states} {
 		if err := step(); err != nil {
@@ -51,6 +51,7 @@ type checker struct {
 	dropped map[uint32]bool
 	lanes   map[laneRef]*laneTally
 	memory  map[laneRef]*lane
+	stored  map[Space]space // in memory too
 	found   []error
 	steps   int
 }
@@ -98,15 +99,19 @@ func (c *checker) listSpaces() error {
 			c.report("space %x: %w", k, err)
 			return
 		}
-		num, st, err := parseSpaceValue(v)
+		row, err := parseSpaceValue(v)
 		if err != nil {
 			c.report("space %s: %w", id, err)
 			return
 		}
+		num, in := row.num, c.stored[id]
+		if row.num != in.num || row.open != in.open || (!row.open && row.stats != in.stats) {
+			c.report("space %s is %+v, in memory %+v", id, row, in)
+		}
 		if c.spaces[num] != nil || c.dropped[num] {
 			c.report("space %s: number %d is taken", id, num)
 		}
-		c.spaces[num] = &tally{id: id, want: st, open: make(map[Chain]head)}
+		c.spaces[num] = &tally{id: id, want: in.stats, open: make(map[Chain]head)}
 	})
 }
 

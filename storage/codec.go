@@ -102,8 +102,13 @@ func parseHead(v []byte) (h head, err error) {
 	return h, nil
 }
 
-func appendSpaceValue(b []byte, num uint32, st *Stats) []byte {
-	b = binary.BigEndian.AppendUint32(b, num)
+// appendSpaceValue is the number alone for a space whose stats are to be counted.
+func appendSpaceValue(b []byte, sp *space) []byte {
+	b = binary.BigEndian.AppendUint32(b, sp.num)
+	if sp.open {
+		return b
+	}
+	st := &sp.stats
 	b = binary.AppendUvarint(b, st.Records)
 	b = binary.AppendUvarint(b, st.Chains)
 	b = binary.AppendUvarint(b, st.Missing)
@@ -122,31 +127,35 @@ func appendSpaceValue(b []byte, num uint32, st *Stats) []byte {
 	return b
 }
 
-func parseSpaceValue(v []byte) (num uint32, st Stats, err error) {
+func parseSpaceValue(v []byte) (sp space, err error) {
 	if len(v) < 4 {
-		return 0, Stats{}, errValue
+		return space{}, errValue
 	}
-	num = binary.BigEndian.Uint32(v)
-	rest := v[4:]
+	sp.num = binary.BigEndian.Uint32(v)
+	if len(v) == 4 {
+		sp.open = true
+		return sp, nil
+	}
+	st, rest := &sp.stats, v[4:]
 	var mask uint64
 	for _, p := range []*uint64{&st.Records, &st.Chains, &st.Missing, &mask} {
 		if *p, rest, err = uvarint(rest); err != nil {
-			return 0, Stats{}, err
+			return space{}, err
 		}
 	}
 	if mask > 1<<16-1 {
-		return 0, Stats{}, errValue
+		return space{}, errValue
 	}
 	for m := mask; m != 0; m &= m - 1 {
 		i := bits.TrailingZeros64(m)
 		if st.PerLane[i], rest, err = uvarint(rest); err != nil || st.PerLane[i] == 0 {
-			return 0, Stats{}, errValue
+			return space{}, errValue
 		}
 	}
 	if len(rest) != 0 {
-		return 0, Stats{}, errValue
+		return space{}, errValue
 	}
-	return num, st, nil
+	return sp, nil
 }
 
 // appendEvent appends one event to the body of a journal chunk.

@@ -68,6 +68,18 @@ func crashChild() bool {
 			}
 		})
 	}
+	wg.Go(func() { // blocks are taken apart, too
+		for i := uint64(0); ; i++ {
+			mv := storage.Move{Space: storage.Space{1}, Chain: storage.Chain{byte(i%crashWorkers + 1)}, To: storage.Lane(i / 2 % 3)}
+			if h, err := s.Head(mv.Space, mv.Chain); err == nil {
+				mv.From = h.Seq - min(h.Seq, i*31%400)
+			}
+			if _, err := s.Commit(context.Background(), storage.Batch{Moves: []storage.Move{mv}, Durable: i%2 == 0}); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(2)
+			}
+		}
+	})
 	wg.Wait()
 	return true
 }
@@ -76,7 +88,11 @@ func crashBatch(w int, i uint64) storage.Batch {
 	var b storage.Batch
 	for k := range crashPuts {
 		seq := i*crashPuts + uint64(k) + 1
-		r := storetest.Record(1, byte(w+1), 0, seq, int64(seq), strings.Repeat("x", 200+int(seq%7)*300))
+		at := int64(seq)
+		if w == 1 {
+			at = 1<<40 - at // downwards
+		}
+		r := storetest.Record(1, byte(w+1), 0, seq, at, strings.Repeat("x", 200+int(seq%7)*300))
 		b.Puts = append(b.Puts, storage.Put{Record: r, Event: fmt.Append([]byte{}, w, " ", seq)})
 		gone := storetest.Record(99, byte(w+1), 0, seq, int64(seq), "x")
 		b.Puts = append(b.Puts, storage.Put{Record: gone})

@@ -13,8 +13,8 @@ import (
 
 // diskReserve is kept free. Badger writes to mapped files: on a full disk a write does not return an error, it kills the
 // program (SIGBUS). So the writer looks first. The reserve covers what Badger may still write by itself: two memtables of
-// 8 MB as log and as table, and a compaction that holds inputs and outputs at once.
-const diskReserve = 96 << 20
+// 12 MB as log and as table, and a compaction of all of level 0 that holds inputs and outputs at once.
+const diskReserve = 192 << 20
 
 // Asking the system costs a microsecond or five: an answer holds until this much is written or this long has passed.
 const (
@@ -64,10 +64,14 @@ func dirSize(dir string) (total int64) {
 // walSync puts the log on disk, in order. When the log that is written now has just been changed for a new one, the end
 // of the one before might not be on disk yet, and a power cut would leave a hole behind newer records.
 type walSync struct {
-	dir  string
-	next int      // number of the log after the one that is written now
-	log  *os.File // the one that is written now, nil until it is needed
+	dir     string
+	next    int      // number of the log after the one that is written now
+	log     *os.File // the one that is written now, nil until it is needed
+	commits int      // since the last call
 }
+
+// logCommits is fewer transactions than a log holds: one takes less than a third of it.
+const logCommits = 3
 
 // sync makes durable what was committed. Badger's own Sync asks the disk twice, for the log and for a value log that we
 // never use; where the system can sync a mapped file through a second descriptor, once is enough.
@@ -123,11 +127,18 @@ func (ws *walSync) logs() (names []string) {
 	return names
 }
 
-// rotated syncs all logs if there is a new one since the last call. Most of the time it costs two lstats: after much was
-// written without a sync, the next log may have come and gone too, but never before the one that was written last.
+// rotated syncs all logs if there is a new one since the last call. Most of the time it costs one lstat. After several
+// transactions the next log may have come and gone too, but never before the one that was written at the last call.
 func (ws *walSync) rotated() error {
-	_, gone := os.Lstat(ws.path(ws.next - 1))
-	if _, none := os.Lstat(ws.path(ws.next)); none != nil && gone == nil {
+	_, err := os.Lstat(ws.path(ws.next))
+	if err != nil && ws.commits >= logCommits {
+		_, gone := os.Lstat(ws.path(ws.next - 1))
+		if gone != nil {
+			err = nil
+		}
+	}
+	ws.commits = 0
+	if err != nil {
 		return nil
 	}
 	ws.close()
@@ -149,6 +160,28 @@ func (ws *walSync) rotated() error {
 		}
 	}
 	return syncDir(ws.dir)
+}
+
+// dropEmptyLogs removes logs without a byte, which Badger made in the moment before the program was killed, and would not
+// open any more. It must be called while nobody has the folder open.
+func dropEmptyLogs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext != ".mem" && ext != ".vlog" {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || info.Size() > 0 {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Free returns the bytes free on the store's disk, -1 when the system does not tell.

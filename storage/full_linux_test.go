@@ -13,7 +13,7 @@ import (
 // TestDiskFull fills a small file system for real. Without the reserve the program would die of SIGBUS, see diskReserve.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=160m"); err != nil {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256m"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("mount: %v", err)
 		}

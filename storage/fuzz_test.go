@@ -14,6 +14,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add(spaceKey(Space{4}))
 	f.Add(journalKey(12))
 	f.Add(dropKey(3))
+	f.Add(appendBlockKey(nil, laneRef{7, 3}, 9))
 	f.Fuzz(func(t *testing.T, k []byte) {
 		again := func(got []byte) {
 			if !bytes.Equal(got, k) {
@@ -38,6 +39,9 @@ func FuzzKeys(f *testing.F) {
 		if last, err := parseJournalKey(k); err == nil {
 			again(journalKey(last))
 		}
+		if ref, no, err := parseBlockKey(k); err == nil {
+			again(appendBlockKey(nil, ref, no))
+		}
 		if num, err := parseDropKey(k); err == nil {
 			again(dropKey(num))
 		}
@@ -50,7 +54,9 @@ func FuzzValues(f *testing.F) {
 	f.Add(appendPlace(nil, 3, 77))
 	f.Add(appendLink(nil, 3, Pos{Time: 77, ID: ID{1}}))
 	f.Add(appendHead(nil, &head{Head: Head{Seq: 9, ID: ID{1}, Time: 5, Count: 3}, low: 2}))
-	f.Add(appendSpaceValue(nil, 5, &Stats{Records: 300, Chains: 2, Missing: 1, PerLane: [16]uint64{1, 299}}))
+	f.Add(appendSpaceValue(nil, &space{num: 5, stats: Stats{Records: 300, Chains: 2, Missing: 1, PerLane: [16]uint64{1, 299}}}))
+	f.Add(appendSpaceValue(nil, &space{num: 5, open: true}))
+	f.Add(appendBlock(nil, &block{first: Pos{1, ID{2}}, last: Pos{3, ID{4}}, sum: Sum{300, [32]byte{9}}}))
 	f.Add(appendEvent(appendEvent([]byte{2}, []byte("one")), []byte{}))
 	f.Add([]byte(`{"format":1}`))
 	f.Fuzz(func(t *testing.T, v []byte) {
@@ -71,8 +77,11 @@ func FuzzValues(f *testing.F) {
 		if h, err := parseHead(v); err == nil {
 			again(appendHead(nil, &h))
 		}
-		if num, st, err := parseSpaceValue(v); err == nil {
-			again(appendSpaceValue(nil, num, &st))
+		if sp, err := parseSpaceValue(v); err == nil {
+			again(appendSpaceValue(nil, &sp))
+		}
+		if b, err := parseBlock(v); err == nil {
+			again(appendBlock(nil, &b))
 		}
 		if events, err := parseChunk(v); err == nil {
 			_, rest, err := uvarint(v)

@@ -28,6 +28,9 @@ type cursor struct {
 func (w *writer) commitMoves(r *request) error {
 	var at cursor
 	for {
+		if err := w.ready(w.s.opt.reserve, MaxBatchBytes); err != nil {
+			return err
+		}
 		done, err := w.moveStep(r, &at)
 		if err != nil {
 			w.reset()
@@ -39,7 +42,8 @@ func (w *writer) commitMoves(r *request) error {
 }
 
 func (w *writer) moveStep(r *request, at *cursor) (done bool, err error) {
-	w.mem.reset()
+	w.mem.begin(MaxBatchBytes)
+	defer w.mem.end()
 	txn := w.s.db.NewTransactionAt(w.ts, true)
 	defer txn.Discard()
 	if done, err = w.moveSome(txn, r, at); err != nil {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"archive/zip"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -124,4 +125,58 @@ func TestMend(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestCrashImage opens copies of a folder that is in use, as after a crash, with and without damage to the rows of blocks.
+func TestCrashImage(t *testing.T) {
+	s := openTest(t, Options{Dir: t.TempDir()})
+	m := fill(t, s, 3000)
+	if _, err := s.Commit(t.Context(), Batch{Moves: []Move{{Space: Space{1}, Chain: Chain{1, 7}, From: 20, To: 3}}, Durable: true}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.Stats(Space{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := func() *Store {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "copy")
+		if err := os.CopyFS(dir, os.DirFS(s.opt.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		s := openTest(t, Options{Dir: dir})
+		if got, err := s.Stats(Space{1}); err != nil || got != want {
+			t.Fatalf("stats are %+v, %v, want %+v", got, err, want)
+		}
+		return s
+	}
+	lose := func(no uint32) {
+		w := newWriter(s, s.view.ts) // beside the real one, which is idle
+		if _, err := w.deleteSome(appendBlockKey(nil, laneRef{1, 1}, no)); err != nil {
+			t.Fatal(err)
+		}
+		s.opt.Verify = false
+	}
+	check := func(s *Store, damaged bool) {
+		t.Helper()
+		if err := s.Check(t.Context()); errors.Is(err, ErrDamaged) != damaged {
+			t.Fatalf("check: %v", err)
+		}
+	}
+	whole := image()
+	check(whole, false)
+	checkAllSums(t, whole)
+	lose(4)
+	inside := image()
+	check(inside, true)
+	checkAllSums(t, inside)
+	check(inside, false)
+	lose(0)
+	first := image()
+	check(first, true)
+	if _, err := first.Commit(t.Context(), m.batch(5)); err != nil {
+		t.Fatal(err)
+	}
+	checkAllSums(t, first)
+	check(first, false)
 }

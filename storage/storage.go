@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -175,39 +174,6 @@ func (s *Store) create(w *writer) error {
 	return explain("create", s.db.Sync())
 }
 
-func (s *Store) loadSpaces(txn *badger.Txn, w *writer) error {
-	err := scan(txn, []byte{keySpace}, nil, func(k, v []byte) error {
-		sp, err := parseSpaceKey(k)
-		if err != nil {
-			return err
-		}
-		num, st, err := parseSpaceValue(v)
-		if err != nil {
-			return err
-		}
-		s.view.spaces[sp] = space{num: num, stats: st}
-		w.nextNum = max(w.nextNum, num+1)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%w: space list: %w", ErrDamaged, err)
-	}
-	err = scan(txn, []byte{keyDrop}, nil, func(k, _ []byte) error {
-		num, err := parseDropKey(k)
-		if err != nil {
-			return err
-		}
-		w.sweeps = append(w.sweeps, sweep{num: num})
-		w.nextNum = max(w.nextNum, num+1)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%w: drop markers: %w", ErrDamaged, err)
-	}
-	w.reset()
-	return nil
-}
-
 func deriveKeys(key []byte) (seal, db []byte, err error) {
 	if seal, err = hkdf.Key(sha256.New, key, nil, "linnet/storage/state/1", 32); err != nil {
 		return nil, nil, err
@@ -216,7 +182,9 @@ func deriveKeys(key []byte) (seal, db []byte, err error) {
 	return seal, db, err
 }
 
-const memTableSize = 8 << 20
+// memTableSize is what is held in memory, and in a log, before it becomes a table of level 0. Eight such tables are what
+// 100,000 records of a new topic make: they arrive before the first of them is merged with others.
+const memTableSize = 12 << 20
 
 // badgerOptions are those of reference/dependencies.md §5, for a node that idles in little memory.
 func badgerOptions(o Options, key []byte) badger.Options {
@@ -228,11 +196,12 @@ func badgerOptions(o Options, key []byte) badger.Options {
 	b.NumMemtables = 2
 	b.NumCompactors = 2
 	b.NumLevelZeroTables = 8 // each start and stop leaves one; so many later they are merged with the rest
-	b.NumLevelZeroTablesStall = 16
+	b.NumLevelZeroTablesStall = 12
 	b.BaseTableSize = 4 << 20 // for all levels, so that the background check never needs much memory
 	b.TableSizeMultiplier = 1
+	b.BlockSize = 8 << 10 // half the index of 4 KB ones: a million records' index fits its cache, and ranges read faster
 	b.BlockCacheSize = 4 << 20
-	b.IndexCacheSize = 4 << 20
+	b.IndexCacheSize = 8 << 20
 	b.Compression = options.Snappy
 	b.DetectConflicts = false // one writer
 	// Every value stays in the tree: no value log means one file less to sync, no garbage collection of our own,
@@ -261,5 +230,8 @@ func prepareDir(o Options) (have int, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return 0, explain("make folder", err)
 	}
-	return checkFormat(o.Dir)
+	if have, err = checkFormat(o.Dir); err != nil {
+		return 0, err
+	}
+	return have, explain("look for logs", alone(o.Dir, func() error { return dropEmptyLogs(o.Dir) }))
 }

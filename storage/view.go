@@ -12,6 +12,7 @@ import (
 type space struct {
 	num   uint32
 	stats Stats
+	open  bool // the row says that stats are to be counted at the next Open, so it need not change with each commit
 }
 
 // view is the state that readers start from. The writer replaces it after each commit. It also counts readers, so that
@@ -71,15 +72,15 @@ func (s *Store) snapshotOfLane(sp Space, ln Lane) (snapshot, space, *lane, error
 	return v.enterLocked(s.db), in, v.lanes[laneRef{in.num, ln}], nil
 }
 
-// snapshotOfLanes also has all lanes in memory.
-func (s *Store) snapshotOfLanes() (snapshot, map[laneRef]*lane, error) {
+// snapshotOfAll also has all that is in memory.
+func (s *Store) snapshotOfAll() (snapshot, map[Space]space, map[laneRef]*lane, error) {
 	v := &s.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
-		return snapshot{}, nil, ErrClosed
+		return snapshot{}, nil, nil, ErrClosed
 	}
-	return v.enterLocked(s.db), maps.Clone(v.lanes), nil
+	return v.enterLocked(s.db), maps.Clone(v.spaces), maps.Clone(v.lanes), nil
 }
 
 func (v *view) enterLocked(db *badger.DB) snapshot {

@@ -83,6 +83,7 @@ func (w *writer) reset() {
 // run ends when the queue is closed and empty. Sweeps and trims that are not done go on after the next Open.
 func (w *writer) run() {
 	defer w.wal.close()
+	defer w.settle()
 	var group []*request
 	for {
 		var ok bool
@@ -166,7 +167,12 @@ func (w *writer) commit(group []*request) error {
 	if len(group[0].batch.Moves) > 0 {
 		return w.commitMoves(group[0])
 	}
-	w.mem.reset()
+	size := 0
+	for _, r := range group {
+		size += r.size
+	}
+	w.mem.begin(size)
+	defer w.mem.end()
 	txn := w.s.db.NewTransactionAt(w.ts, true)
 	defer txn.Discard()
 	for _, r := range group {
@@ -195,12 +201,11 @@ func (w *writer) flush(txn *badger.Txn) error {
 		}
 	}
 	for _, sp := range w.dirty {
-		mark := w.mem.mark()
-		w.mem.buf = append(append(w.mem.buf, keySpace), sp.id[:]...)
-		key := w.mem.since(mark)
-		mark = w.mem.mark()
-		w.mem.buf = appendSpaceValue(w.mem.buf, sp.num, &sp.stats)
-		if err := w.set(txn, key, w.mem.since(mark)); err != nil {
+		if sp.open {
+			continue
+		}
+		sp.open = true
+		if err := w.writeSpace(txn, sp); err != nil {
 			return err
 		}
 	}
@@ -238,6 +243,7 @@ func (w *writer) finish(txn *badger.Txn) error {
 		return w.fail("commit", err)
 	}
 	w.ts++
+	w.wal.commits++
 	v := &w.s.view
 	v.mu.Lock()
 	v.ts = w.ts
@@ -281,40 +287,4 @@ func (w *writer) set(txn *badger.Txn, key, value []byte) error {
 	e := w.mem.entry()
 	e.Key, e.Value = key, value
 	return explain("write", txn.SetEntry(e))
-}
-
-// slab is memory for the entries of one transaction. Badger has copied them when the commit returns.
-type slab struct {
-	buf     []byte
-	entries []badger.Entry
-}
-
-const (
-	slabBytes   = 64 << 10 // kept between groups
-	slabEntries = 128      // made at once
-)
-
-func (m *slab) reset() {
-	if cap(m.buf) > 4*slabBytes {
-		m.buf = nil
-	}
-	if m.buf == nil {
-		m.buf = make([]byte, 0, slabBytes)
-	}
-	m.buf = m.buf[:0]
-	clear(m.entries)
-	m.entries = m.entries[:0]
-}
-
-func (m *slab) mark() int { return len(m.buf) }
-
-// since is what was appended after mark. When buf grows the older slices keep the older memory, which stays valid.
-func (m *slab) since(mark int) []byte { return m.buf[mark:len(m.buf):len(m.buf)] }
-
-func (m *slab) entry() *badger.Entry {
-	if len(m.entries) == cap(m.entries) {
-		m.entries = make([]badger.Entry, 0, slabEntries)
-	}
-	m.entries = append(m.entries, badger.Entry{})
-	return &m.entries[len(m.entries)-1]
 }

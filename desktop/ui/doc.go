@@ -12,6 +12,7 @@
 //
 //	npm ci --ignore-scripts && npm run check && npm test && npm run build
 //
-// "npm run mock" serves the built page over made-up topics, and "npm run look"
-// walks all of its screens in a browser.
+// "npm run mock" serves the built page over made-up topics, "npm run look" walks
+// all of its screens in a browser, and "npm run scroll-back" reads back through a
+// long history while it is still arriving.
 package ui

@@ -233,7 +233,7 @@ func testLimits(t *testing.T, s Storer) {
 func testLarge(t *testing.T, s Storer) {
 	var wide, tall storage.Batch
 	for i := range storage.MaxBatchPuts {
-		r := Record(1, 1, storage.Lane(i%16), uint64(i+1), int64(i), strings.Repeat("d", 380))
+		r := Record(1, 1, storage.Lane(i%16), uint64(i+1), int64(i), strings.Repeat("d", 400))
 		r.Space = storage.Space{byte(i), byte(i >> 8), 1} // each in a space and chain of its own
 		r.Chain = storage.Chain{1, byte(i), byte(i >> 8)}
 		wide.Puts = append(wide.Puts, storage.Put{Record: r, Event: bytes.Repeat([]byte("e"), 200)})

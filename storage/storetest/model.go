@@ -155,6 +155,25 @@ func (m *Model) Chains(sp storage.Space) []storage.ChainHead {
 	return out
 }
 
+// Gaps are the seqs of a chain below its head that are not here.
+func (m *Model) Gaps(sp storage.Space, ch storage.Chain) (out []storage.Gap) {
+	var seqs []uint64
+	for _, r := range m.records[sp] {
+		if r.Chain == ch {
+			seqs = append(seqs, r.Seq)
+		}
+	}
+	slices.Sort(seqs)
+	next := uint64(1)
+	for _, seq := range seqs {
+		if seq > next {
+			out = append(out, storage.Gap{From: next, To: seq - 1})
+		}
+		next = seq + 1
+	}
+	return out
+}
+
 // Stats counts.
 func (m *Model) Stats(sp storage.Space) (st storage.Stats) {
 	for _, r := range m.records[sp] {

@@ -216,6 +216,14 @@ func (r *random) compare() {
 		if want := r.m.Chains(id); len(heads)+len(want) > 0 {
 			equal(t, "chains", heads, want)
 		}
+		for _, ch := range heads {
+			gaps, err := r.s.Gaps(id, ch.Chain, 1000)
+			equal(t, "gaps error", err, nil)
+			want := r.m.Gaps(id, ch.Chain)
+			if len(gaps)+len(want) > 0 {
+				equal(t, "gaps", gaps, want)
+			}
+		}
 		for ln := range storage.Lane(4) {
 			checkRange(t, r.s, r.m, id, ln, storage.Query{})
 			CheckPart(t, r.s, r.m, Part{id, ln, nil, nil}, 16)

@@ -27,6 +27,7 @@ type Storer interface {
 	Has(sp storage.Space, id storage.ID) (bool, error)
 	At(sp storage.Space, ch storage.Chain, seq uint64) (storage.Record, error)
 	Head(sp storage.Space, ch storage.Chain) (storage.Head, error)
+	Gaps(sp storage.Space, ch storage.Chain, limit int) ([]storage.Gap, error)
 	Chains(sp storage.Space, after storage.Chain, limit int) ([]storage.ChainHead, error)
 	Range(sp storage.Space, ln storage.Lane, q storage.Query) ([]storage.Record, error)
 	Count(sp storage.Space, ln storage.Lane, after *storage.Pos, limit int) (int, error)

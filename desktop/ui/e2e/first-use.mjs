@@ -136,7 +136,7 @@ async function walk(browser) {
   await write(B, 'I can read you');
   await article(A, 'I can read you').waitFor();
   await article(A, 'Marta').waitFor();
-  await until('the post is confirmed', async () => (await call(ida, 'GET', '/topics')).items[0].last && (await A.locator('article', { hasText: 'First words' }).innerText()).includes('Handed') || (await A.locator('article', { hasText: 'First words' }).locator('[title*="anded"], [aria-label*="anded"]').count()) > 0);
+  await A.locator('article', { hasText: 'First words' }).locator('.state.stored').waitFor();
   await look(A, 'talk-light');
   await look(B, 'talk-dark');
 
@@ -154,6 +154,38 @@ async function walk(browser) {
     await A.mouse.wheel(0, -1500);
     return (await A.locator('article', { hasText: 'First words' }).count()) > 0;
   }, 40);
+
+  step('the topic goes on a stick to somebody without a network');
+  await A.getByRole('button', { name: 'About this topic' }).click();
+  await A.getByText('Is everything here?').waitFor();
+  await look(A, 'about');
+  await A.getByRole('button', { name: 'Save to a file' }).click();
+  const [file] = await Promise.all([A.waitForEvent('download'), A.locator('dialog .primary').click()]);
+  if (!/^Lime-Street-neighbours-.*\.linnet$/.test(file.suggestedFilename())) fail(`the file is called ${file.suggestedFilename()}`);
+  const stick = join(folder, file.suggestedFilename());
+  await file.saveAs(stick);
+  await A.getByRole('button', { name: 'Done' }).click();
+  await A.getByRole('button', { name: 'About this topic' }).click();
+  const carl = await run('carl');
+  const C = await open(browser, carl, 'carl', 'light');
+  await C.getByLabel('What should people call you?').waitFor();
+  await C.keyboard.type('Carl');
+  await C.keyboard.press('Enter');
+  await C.getByRole('button', { name: 'Open a file from a stick or a mail' }).and(C.locator(':visible')).click();
+  expectErrors = true; // the browser logs the 422
+  await C.locator('dialog input[type=file]').setInputFiles({ name: 'holiday.jpg', mimeType: 'image/jpeg', buffer: Buffer.alloc(2_000_000, 7) });
+  await C.getByRole('alert').waitFor();
+  expectErrors = false;
+  await C.locator('dialog input[type=file]').setInputFiles(stick);
+  await C.getByText('A topic that you can follow is in this file').waitFor();
+  await look(C, 'stick');
+  await C.getByRole('button', { name: 'Follow' }).click();
+  await C.getByText('new records are here now').waitFor();
+  await look(C, 'stick-followed');
+  await C.getByRole('button', { name: 'Show it' }).click();
+  await article(C, 'Minute 179 ').waitFor();
+  await C.context().close();
+  carl.child.kill('SIGTERM');
 
   step('unread, search, draft');
   await A.keyboard.press('Control+Shift+F');

@@ -61,6 +61,7 @@ async function walk(size, width, height, theme) {
   let expectErrors = false;
   page.on('console', (m) => {
     if (m.location().url.endsWith('/messages/not-here')) return; // a reply to what is not here
+    if (m.location().url.endsWith('/bundles/import') && m.text().includes('422')) return; // a picture is no bundle
     if (m.type() === 'error' && !(expectErrors && /Failed to load resource/.test(m.text()))) failures.push(`${size} ${theme}: console: ${m.text()} ${m.location().url}`);
   });
   page.on('pageerror', (e) => failures.push(`${size} ${theme}: ${e.stack ?? e}`));
@@ -73,6 +74,7 @@ async function walk(size, width, height, theme) {
     await page.screenshot({ path: join(folder, `${size}-${theme}-${name}.png`) });
     const found = await page.evaluate(`${axe}; axe.run(document, { runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice'] })`);
     for (const v of found.violations) failures.push(`${size} ${theme} ${name}: axe ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`);
+    if (await page.evaluate(() => document.body.innerText.includes('THIS IS NOT SHOWN'))) failures.push(`${size} ${theme} ${name}: shows what the node says in English`);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (wide > 0) failures.push(`${size} ${theme} ${name}: wider than the screen by ${wide}`);
   };
@@ -83,9 +85,17 @@ async function walk(size, width, height, theme) {
   const pick = async (name) => {
     if (phone && (await page.locator('header .back').isVisible())) await page.locator('header .back').click();
     await page.locator('nav li a', { hasText: name }).first().click();
+    await page.locator('main h1', { hasText: name }).waitFor();
     await page.locator('.list.shown').waitFor();
   };
   const press = (keys) => page.keyboard.press(keys);
+  // about opens the details of the topic, beside it or above it; it gives what closes them.
+  const about = async () => {
+    await page.getByRole('button', { name: 'About this topic', exact: true }).click();
+    await page.getByText('Is everything here?', { exact: true }).and(page.locator(':visible')).first().waitFor();
+    const beside = size === 'laptop' || size === 'wide';
+    return () => (beside ? page.getByRole('button', { name: 'About this topic', exact: true }).click() : press('Escape'));
+  };
   const button = (name) => page.getByRole('button', { name, exact: true });
   const visible = (name) => button(name).and(page.locator(':visible')).first();
   const step = async (name, what) => {
@@ -166,7 +176,7 @@ async function walk(size, width, height, theme) {
     await look('14-reply');
     await press(phone ? 'Control+Enter' : 'Enter');
     await page.locator('article', { hasText: 'town hall on Monday' }).waitFor();
-    await page.locator('article', { hasText: 'town hall on Monday' }).getByText('Handed to 2').waitFor();
+    await page.locator('article', { hasText: 'town hall on Monday' }).getByText('Stored by 2').waitFor();
     await page.locator('textarea').fill('This will #fail');
     expectErrors = true;
     await press('Control+Enter');
@@ -211,6 +221,12 @@ async function walk(size, width, height, theme) {
       await pick(name);
       await look(`${n}-${shot}`);
     });
+  await step('50-whole', () => whole(page, server, pick, look, about));
+  await step('55-keep', () => keep(page, pick, look, about));
+  await step('60-save', () => save(page, pick, look, about));
+  await step('65-open-file', () => openFile(page, server, look, visible, phone));
+  await step('70-folders', () => folders(page, look, visible, phone));
+  await step('75-back', () => goBack(page, pick));
   await step('26-long', () => long(page, pick, look, phone));
   await step('27-live', () => live(page, server, pick, look));
   if (size === 'laptop') await step('28-tabs', () => tabs(context, page, server, pick));
@@ -397,4 +413,157 @@ async function keyboard(page) {
   await page.getByRole('combobox').waitFor(); // the same key on a Russian keyboard
   await press('Escape');
   await page.locator('textarea').fill('');
+}
+
+// whole tells in words how much is there, asks again, and explains what went wrong.
+async function whole(page, server, pick, look, about) {
+  await pick('River watch');
+  await page.getByRole('button', { name: 'Is everything here? 12 missing, asking' }).click();
+  await page.getByText('Boris\u2069, numbers 41–43').waitFor();
+  await page.getByText('Not all that there was by then is here.').waitFor();
+  if (await page.getByRole('button', { name: 'Asking…' }).isEnabled()) throw new Error('one can ask while it is asking');
+  await look('50-missing-story');
+  const river = server.mock.topic('River watch').id;
+  server.mock.complete({ topic: river, with: { asking: 0 } });
+  await page.getByRole('button', { name: 'Ask again' }).click();
+  await page.getByText('Asked. What turns up').waitFor();
+  await page.getByText('Asking 1 person…').or(page.getByRole('button', { name: 'Asking…' })).first().waitFor();
+  await page.getByText('At least 3 records are missing').waitFor();
+  await look('51-asked');
+  const close = async () => ((await page.locator('dialog').count()) > 0 ? page.keyboard.press('Escape') : page.getByRole('button', { name: 'About this topic', exact: true }).click());
+  await close();
+  await pick('Open mic');
+  const closeFork = await about();
+  await page.getByText('signed two different records under the number 7').waitFor();
+  await look('52-forked-story');
+  await closeFork();
+  await pick('Choir');
+  const closeChoir = await about();
+  await look('53-waiting-story');
+  await closeChoir();
+  await pick('lighthouse');
+  await page.locator('header [role=progressbar]').waitFor();
+  await look('54-arriving');
+  const closeLight = await about();
+  await page.locator('.story', { hasText: '12,300 of 100,000 records' }).waitFor();
+  await look('55-arriving-story');
+  await closeLight();
+  await pick('Bread swap');
+  await page.locator('.fresh').waitFor();
+  if ((await page.locator('.fresh + article, .fresh ~ article').first().innerText()).includes('starters to give away') === false) throw new Error('the line before what is new stands elsewhere');
+  await look('56-never-read');
+}
+
+// keep has texts go from this computer, but not before it was confirmed.
+async function keep(page, pick, look, about) {
+  await pick('Harbour News');
+  const close = await about();
+  await page.getByRole('button', { name: 'Change', exact: true }).last().click();
+  await page.getByRole('spinbutton', { name: 'How many posts' }).fill('5');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('will be deleted from this computer now').waitFor();
+  await look('57-keep-sure');
+  await page.getByRole('button', { name: 'Delete older texts' }).click();
+  await page.getByText('Texts of the last 5 posts', { exact: true }).waitFor();
+  await close();
+  await page.locator('article', { hasText: 'The text is not kept on this computer any more.' }).first().waitFor();
+}
+
+async function save(page, pick, look, about) {
+  await pick('Harbour News');
+  const close = await about();
+  const opener = page.getByRole('button', { name: 'Save to a file' }).first();
+  await opener.click();
+  await page.locator('dialog').getByRole('heading', { name: 'Save to a file' }).waitFor();
+  await look('60-save');
+  const submit = page.locator('dialog .actions .primary');
+  const [file] = await Promise.all([page.waitForEvent('download'), submit.click()]);
+  if (!/^Harbour-News-\d{4}-\d\d-\d\d\.linnet$/.test(file.suggestedFilename())) throw new Error(`the file is called ${file.suggestedFilename()}`);
+  await page.getByText('Saved as Harbour-News').waitFor();
+  await page.getByLabel('Only what another computer lacks').check();
+  await submit.click();
+  await page.getByText('Please choose the note').waitFor();
+  await page.locator('dialog input[type=file]').setInputFiles({ name: 'choir-2026-05-03.linnet-note', mimeType: 'application/octet-stream', buffer: Buffer.from('a note') });
+  await page.getByText('Ask somebody for what you lack').click();
+  await look('61-save-note');
+  const [sent] = await Promise.all([page.waitForRequest((r) => r.url().endsWith('/bundles/export')), submit.click()]);
+  if (sent.postDataJSON().notes[0] !== Buffer.from('a note').toString('base64')) throw new Error('the note was not sent');
+  await page.keyboard.press('Escape');
+  if ((await page.locator('aside').count()) > 0) await close();
+}
+
+async function openFile(page, server, look, visible, phone) {
+  const bundle = (report) => ({ name: 'street.linnet', mimeType: 'application/octet-stream', buffer: Buffer.from('made-up bundle\n' + JSON.stringify({ report })) });
+  if (phone) await page.locator('header .back').click();
+  await visible('Open a link').click();
+  await page.getByRole('button', { name: 'Or open a file' }).click();
+  await look('65-open-file');
+  const chooser = page.locator('dialog input[type=file]');
+  await chooser.setInputFiles({ name: 'holiday.jpg', mimeType: 'image/jpeg', buffer: Buffer.alloc(90_000) });
+  await page.getByText('Choose one that ends in .linnet').waitFor();
+  await look('66-not-a-file-of-linnet');
+  const news = server.mock.topic('Harbour News').id;
+  const offer = { topic: 'offered' + 'a'.repeat(45), name: 'Night school', link: 'linnet:offered:offered' + 'a'.repeat(45), records: 7 };
+  await chooser.setInputFiles(bundle({ records: 61, new: 12, known: 38, refused: 2, strange: 7, damaged: 5120, complete: false, topics: [news], offered: [offer] }));
+  await page.getByText('12 new records are here now').waitFor();
+  await look('67-report');
+  await page.getByRole('button', { name: 'Follow' }).click();
+  await page.getByText('19 new records are here now').waitFor();
+  await look('68-followed');
+  await page.getByRole('listitem').filter({ hasText: 'Night school' }).getByRole('button', { name: 'Show it' }).click();
+  await page.locator('article', { hasText: 'From the stick, number 7' }).waitFor();
+  // A file may be dropped anywhere.
+  const drag = (type) =>
+    page.evaluate((what) => {
+      const data = new DataTransfer();
+      data.items.add(new File(['made-up bundle\n{"records":["a","b"]}'], 'dropped.linnet'));
+      document.querySelector('main').dispatchEvent(new DragEvent(what, { dataTransfer: data, bubbles: true, cancelable: true }));
+    }, type);
+  await drag('dragover');
+  await page.getByText('Drop the file to open it').waitFor();
+  await look('69-drop');
+  await drag('drop');
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  await page.getByText('Everything in this file was here already').waitFor();
+  await page.getByRole('button', { name: 'Done' }).click();
+}
+
+async function folders(page, look, visible, phone) {
+  if (phone) await page.locator('header .back').click();
+  await visible('Settings').click();
+  await page.getByText('Put the stick back in').waitFor();
+  await page.getByLabel('Folder', { exact: true }).fill('/nowhere');
+  await page.getByLabel('Only these').check();
+  await page.getByRole('checkbox', { name: 'Choir' }).check();
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.getByText('There is no such folder').waitFor();
+  await page.getByText('There is no such folder').scrollIntoViewIfNeeded();
+  await look('70-folders');
+  await page.getByLabel('Folder', { exact: true }).fill('/media/ida/OTHER');
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.getByText('/media/ida/OTHER').waitFor();
+  await page.getByRole('button', { name: 'Stop using /media/ida/OTHER' }).click();
+  await page.getByText('/media/ida/OTHER').waitFor({ state: 'detached' });
+  await page.keyboard.press('Escape');
+}
+
+// goBack leaves dialogs by the browser's own Back, and finds the topics where they were.
+async function goBack(page, pick) {
+  await pick('Open mic');
+  await page.locator('article').last().focus();
+  await page.keyboard.press('?');
+  await page.getByRole('heading', { name: 'Keyboard shortcuts' }).waitFor();
+  await page.goBack();
+  await page.locator('dialog').waitFor({ state: 'detached' });
+  await page.locator('h1', { hasText: 'Open mic' }).waitFor();
+  await page.keyboard.press('Control+k'); // closed by Escape it leaves nothing behind
+  await page.keyboard.press('Escape');
+  await page.locator('dialog').waitFor({ state: 'detached' });
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('river');
+  await page.keyboard.press('Enter');
+  await page.locator('h1', { hasText: 'River watch' }).waitFor();
+  await page.goBack();
+  await page.locator('h1', { hasText: 'Open mic' }).waitFor();
+  if ((await page.locator('dialog').count()) > 0) throw new Error('a dialog came back');
 }

@@ -7,6 +7,9 @@
 //	POST /__mock/scenario {"name": "full" | "fresh" | "named"}   start over
 //	POST /__mock/code       -> {code}                           a new one-time code
 //	POST /__mock/say {"topic", "text"}                          somebody writes
+//	POST /__mock/fill {"ms", "total"}       -> {topic}          a long history arrives in bulk, newest first
+//	POST /__mock/bulk {"topic", "n"}                           posts arrive at its end in bulk
+//	POST /__mock/complete {"topic", "with"}                     says how much of a topic is here
 //	POST /__mock/restart                                        every token dies
 //	POST /__mock/down {"ms"}                                    nobody answers for a while
 //	POST /__mock/reset                                          the event stream forgets
@@ -34,6 +37,7 @@ export const headers = {
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=(self), loopback-network=(self), local-network=()',
 };
 
+const bundleType = 'application/vnd.linnet.bundle';
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
 
 class Refusal extends Error {
@@ -71,6 +75,14 @@ export async function start({ port = 0 } = {}) {
       return { code };
     },
     say: ({ topic, text, author }) => world.say(topic ?? world.topics[0].id, text ?? 'Hello', author),
+    fill: (how) => world.fill(how),
+    bulk: (what) => world.bulk(what),
+    complete: ({ topic, with: fields }) => {
+      const t = world.topics.find((x) => x.id === topic || x.name === topic);
+      t.completeness = { ...t.completeness, ...fields };
+      world.emit('topic.updated', { topic: t.id, info: world.view(t) }, false);
+    },
+    topic: (name) => world.topics.find((x) => x.name.includes(name)),
     restart: () => {
       tokens = new Set();
       streams.forEach((res) => res.end());
@@ -87,7 +99,9 @@ export async function start({ port = 0 } = {}) {
     const path = url.pathname.slice('/api/v1'.length);
     const route = `${req.method} ${path}`;
     if (route === 'GET /health') return { program: 'linnet' };
-    const body = ['POST', 'PUT', 'PATCH'].includes(req.method) ? JSON.parse((await text(req)) || '{}') : {};
+    const raw = await bytes(req);
+    const isBundle = req.headers['content-type'] === bundleType;
+    const body = ['POST', 'PUT', 'PATCH'].includes(req.method) && !isBundle ? JSON.parse(raw.toString() || '{}') : {};
     if (route === 'POST /session') {
       if (!codes.delete(body.code)) throw new Refusal(401, 'unauthorized', 'That code does not work', 'It was used already or is too old.');
       const token = randomUUID();
@@ -118,6 +132,18 @@ export async function start({ port = 0 } = {}) {
       return world.join(found);
     }
     if (route === 'GET /search') return world.search(url.searchParams.get('q'), url.searchParams.get('topic'));
+    if (route === 'POST /bundles/export') return void file(res, bundleType, world.save(body));
+    if (route === 'POST /bundles/note') return void file(res, 'application/octet-stream', 'made-up note');
+    if (route === 'POST /bundles/import') {
+      if (!isBundle) throw new Refusal(415, 'media_type', 'Send a bundle');
+      await new Promise((done) => setTimeout(done, 600));
+      const report = world.load(raw);
+      if (!report) throw new Refusal(422, 'invalid', 'This is not a file of Linnet', 'Choose one that ends in .linnet. If it should be one, it was damaged on its way: ask for it again.');
+      return report;
+    }
+    if (route === 'GET /folders') return { items: world.folders };
+    if (route === 'POST /folders') return world.look(body);
+    if (route === 'DELETE /folders') return void (world.folders = world.folders.filter((f) => f.folder.path !== url.searchParams.get('path')));
     const match = /^\/topics\/([^/]+)(\/.*)?$/.exec(path);
     if (!match) throw new Refusal(404, 'not_found', 'There is nothing here');
     const topic = world.topics.find((t) => t.id === decodeURIComponent(match[1]));
@@ -126,6 +152,7 @@ export async function start({ port = 0 } = {}) {
     if (rest === 'GET ') return world.view(topic);
     if (rest === 'PATCH ') return world.change(topic, body);
     if (rest === 'DELETE ') return world.leave(topic);
+    if (rest === 'POST /repair') return world.ask(topic);
     if (rest === 'PUT /read') return world.read(topic, body.up_to);
     if (rest === 'PUT /draft') return void (topic.draft = body.text);
     if (rest === 'GET /messages') {
@@ -179,10 +206,19 @@ export async function start({ port = 0 } = {}) {
   return { base, mock, close: () => (server.closeAllConnections(), server.close()) };
 }
 
+async function bytes(req) {
+  const out = [];
+  for await (const chunk of req) out.push(chunk);
+  return Buffer.concat(out);
+}
+
 async function text(req) {
-  let out = '';
-  for await (const chunk of req) out += chunk;
-  return out;
+  return (await bytes(req)).toString();
+}
+
+function file(res, type, body) {
+  res.writeHead(200, { ...headers, 'Content-Type': type });
+  res.end(body);
 }
 
 function json(res, body) {

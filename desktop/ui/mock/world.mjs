@@ -61,6 +61,17 @@ function links(text) {
   return out;
 }
 
+// What the node says in English, which the page makes of the other fields itself.
+const english = 'THIS IS NOT SHOWN';
+const person = (name) => ({ id: key(name), name, me: false });
+const behind = (a, b) => a.time_ms > b.time_ms || (a.time_ms === b.time_ms && a.id > b.id);
+const cursor = (m) => Buffer.from(`${m.time_ms} ${m.id}`).toString('base64url');
+const place = (text) => {
+  const [time, id] = Buffer.from(text, 'base64url').toString().split(' ');
+  return { time_ms: Number(time), id };
+};
+const magic = 'made-up bundle\n';
+
 export class World {
   constructor(name) {
     const now = Date.now();
@@ -70,6 +81,7 @@ export class World {
     this.eventBase = 'e' + now.toString(36) + '-';
     this.onevent = () => {};
     this.topics = [];
+    this.folders = [];
     this.me = { name: name === 'fresh' ? '' : 'Ida', account: key('account'), device: key('device') };
     const crowd = name === 'full';
     this.peers = crowd
@@ -102,8 +114,10 @@ export class World {
     const room = this.topic('Lime Street neighbours', 'open', { description: 'Ladders, parcels, trees.', followers: 2, role: 'owner' });
     street.forEach(([who, text], i) => this.add(room, who, text, now - (i < 5 ? day : 0) - (street.length - i) * 4 * minute));
     room.messages[9].reply_to = room.messages[8].id;
+    room.messages[8].state = 'stored';
+    room.messages[8].stored_by = 3;
     room.messages[11].state = 'handed';
-    room.messages[11].handed_to = 2;
+    delete room.messages[11].stored_by;
     this.add(room, 'me', 'Here is the letter, please tell me if a sentence is wrong.', now - 2 * minute, { reply_to: room.messages[5].id, state: 'queued' });
     room.read_up_to = room.messages.at(-1).id;
 
@@ -111,7 +125,7 @@ export class World {
     for (let i = 0; i < 5000; i++) {
       const length = 4 + ((i * 7919) % 45);
       const text = `${i + 1}. ` + Array.from({ length }, (_, j) => words[(i * 13 + j) % words.length]).join(' ');
-      this.add(big, i % 9 === 4 ? 'me' : people[(i * 31 + (i >> 2)) % people.length], text, now - (5000 - i) * 17 * minute - hour, i % 9 === 4 ? { state: 'handed', handed_to: 1 + (i % 4) } : {});
+      this.add(big, i % 9 === 4 ? 'me' : people[(i * 31 + (i >> 2)) % people.length], text, now - (5000 - i) * 17 * minute - hour, i % 9 === 4 ? { state: 'stored', stored_by: 1 + (i % 4) } : {});
     }
     big.read_up_to = big.messages[4700].id;
 
@@ -124,7 +138,7 @@ export class World {
     bad.read_up_to = bad.messages.at(-1).id;
 
     const souk = this.topic('أخبار السوق', 'open', { followers: 1, description: 'كل ما يخص سوق المدينة' });
-    arabic.forEach((text, i) => this.add(souk, ['ليلى', 'يوسف', 'me', 'דנה'][i], text, now - (arabic.length - i) * 50 * minute - day, i === 2 ? { state: 'handed', handed_to: 1 } : {}));
+    arabic.forEach((text, i) => this.add(souk, ['ليلى', 'يوسف', 'me', 'דנה'][i], text, now - (arabic.length - i) * 50 * minute - day, i === 2 ? { state: 'stored', stored_by: 1 } : {}));
     souk.read_up_to = souk.messages.at(-1).id;
 
     const mine = this.topic('Ida’s reading list', 'broadcast', { role: 'owner', followers: 0, joined: now - 9 * day });
@@ -132,20 +146,48 @@ export class World {
 
     const gap = this.topic('River watch', 'broadcast', {
       role: 'reader', can_post: false, followers: 1,
-      completeness: { state: 'missing', have: 181, missing: 12, summary: '12 posts are known to exist and are not here yet. Linnet is asking for them.' },
+      completeness: {
+        state: 'missing', have: 4830, posts: 4812, missing: 12, asking: 2, summary: english,
+        checkpoint: { number: 97, by: person('Anna'), time: new Date(now - 6 * day).toISOString(), posts: 4824, met: false },
+        holes: [
+          { author: person('Boris'), from: 41, to: 43 },
+          { author: person('Anna'), from: 2307, to: 2307 },
+          { author: person(hostileNames[0]), from: 12, to: 0 },
+        ],
+      },
     });
     for (let i = 0; i < 3; i++) this.add(gap, 'River watch', ['Level at the mill: 214 cm, falling.', 'Level at the mill: 209 cm, steady.', 'Gauge 3 is out of order until Monday.'][i], now - (3 - i) * 7 * hour - 3 * day);
     gap.read_up_to = gap.messages.at(-1).id;
 
-    const fork = this.topic('Open mic', 'open', { followers: 2, completeness: { state: 'forked', have: 4, missing: 0, summary: '“Petr” has sent two different posts under one number. What came after that is left out.' } });
+    const fork = this.topic('Open mic', 'open', { followers: 2, completeness: { state: 'forked', missing: 0, summary: english, forks: [{ author: person('Petr'), seq: 7, time: new Date(now - 5 * day).toISOString() }] } });
     this.add(fork, 'Petr', 'Sign up for Friday here. Six places left.', now - 5 * day);
     this.add(fork, 'Amina', 'One for me, please. Two songs.', now - 5 * day + 4 * minute);
     fork.read_up_to = fork.messages.at(-1).id;
 
     this.topic('Choir', 'open', {
       followers: 0, can_post: false, joined: now - 10 * minute,
-      completeness: { state: 'waiting', have: 0, missing: 0, summary: 'Nobody who has this topic could be reached yet. Linnet keeps trying, and everything will appear here by itself.' },
+      completeness: { state: 'waiting', missing: 0, summary: english },
     });
+
+    const long = this.topic('The lighthouse log', 'broadcast', {
+      role: 'reader', can_post: false, followers: 2, retention: { keep: 'last', n: 3 },
+      completeness: { state: 'missing', have: 12_300, posts: 12_290, missing: 87_700, asking: 2, progress: { done: 12_300, total: 100_000 }, summary: english },
+    });
+    for (let i = 0; i < 6; i++) this.add(long, 'Keeper', `Watch ${i + 1}. Wind ${i + 2}, sea ${['calm', 'slight', 'moderate'][i % 3]}, the light burned from dusk to dawn.`, now - (6 - i) * 3 * hour - 8 * day, i < 3 ? { text: '', entities: [], bodiless: true } : {});
+    long.read_up_to = long.messages.at(-1).id;
+
+    const fresh = this.topic('Bread swap', 'open', { followers: 1, role: 'owner' });
+    this.add(fresh, 'me', 'A room for sourdough, starters and swaps.', now - 3 * day);
+    this.add(fresh, 'Amina', 'I have two starters to give away.', now - 2 * hour);
+    this.add(fresh, 'Tomás', 'One for me, please.', now - hour);
+
+    const anna = { number: 97, by: person('Marta'), time: new Date(now - hour).toISOString(), posts: 12, met: true };
+    room.completeness = { state: 'complete', missing: 0, checkpoint: anna, summary: english };
+    news.completeness = { state: 'complete', missing: 0, checkpoint: { ...anna, number: 4, by: person('Harbour News'), posts: 34 }, summary: english };
+    this.folders = [
+      { folder: { path: '/media/ida/STICK/linnet', watch: true }, wrote: 214, new: 12, last_look: new Date(now - 2 * minute).toISOString() },
+      { folder: { path: '/home/ida/Sync/harbour', topics: [news.id], watch: true }, wrote: 0, new: 0, last_look: new Date(now - 20 * minute).toISOString(), problem: 'This folder is not there right now. Put the stick back in, or stop using the folder.' },
+    ];
     this.events = [];
   }
 
@@ -161,7 +203,8 @@ export class World {
       can_post: true,
       read_up_to: '',
       followers: 0,
-      completeness: { state: 'unknown', have: 0, missing: 0, summary: 'No gap is known, but nobody has vouched that this is everything.' },
+      completeness: { state: 'unknown', missing: 0, summary: english },
+      retention: { keep: 'all' },
       draft: '',
       created: new Date(this.now - 40 * day).toISOString(),
       messages: [],
@@ -184,20 +227,28 @@ export class World {
       author: { id: key((mine ? 'me' : who) + topic.name), name: mine ? this.me.name : who, me: mine },
       text,
       entities: links(text),
-      state: mine ? 'handed' : 'received',
-      ...(mine ? { handed_to: 2 } : {}),
+      state: mine ? 'stored' : 'received',
+      ...(mine ? { stored_by: 2 } : {}),
       ...extra,
     };
-    if (message.state === 'queued') delete message.handed_to;
-    topic.messages.push(message);
+    if (message.state === 'queued') delete message.stored_by;
+    this.insert(topic, message);
     return message;
+  }
+
+  // insert puts a message where its time says.
+  insert(topic, message) {
+    let at = topic.messages.length;
+    while (at > 0 && behind(topic.messages[at - 1], message)) at--;
+    topic.messages.splice(at, 0, message);
   }
 
   view(topic) {
     const { messages, ...rest } = topic;
     const at = messages.findIndex((m) => m.id === topic.read_up_to);
     const unread = messages.slice(at + 1).filter((m) => !m.author.me).length;
-    return { ...rest, unread: Math.min(unread, 1000), last: messages.at(-1), completeness: { ...rest.completeness, have: rest.completeness.have || messages.length } };
+    const posts = messages.length;
+    return { ...rest, unread: Math.min(unread, 1000), last: messages.at(-1), completeness: { have: posts + (posts > 0 ? 2 : 0), posts, ...rest.completeness } };
   }
 
   head() {
@@ -231,8 +282,9 @@ export class World {
     return this.view(topic);
   }
 
-  change(topic, patch) {
+  change(topic, { retention, ...patch }) {
     Object.assign(topic, patch);
+    if (retention) this.keep(topic, retention);
     this.emit('topic.updated', { topic: topic.id, info: this.view(topic) });
     return this.view(topic);
   }
@@ -252,15 +304,122 @@ export class World {
     const all = topic.messages;
     let from = Math.max(0, all.length - n);
     let to = all.length;
-    if (before) [from, to] = [Math.max(0, Number(before) - n), Number(before)];
-    if (after) [from, to] = [Number(after), Math.min(all.length, Number(after) + n)];
+    const first = (test) => {
+      const at = all.findIndex(test);
+      return at < 0 ? all.length : at;
+    };
+    if (before) {
+      to = first((m) => !behind(place(before), m));
+      from = Math.max(0, to - n);
+    }
+    if (after) {
+      from = first((m) => behind(m, place(after)));
+      to = Math.min(all.length, from + n);
+    }
     if (around) {
       const at = all.findIndex((m) => m.id === around);
       if (at < 0) return null;
       from = Math.max(0, at - Math.floor(n / 2));
       to = Math.min(all.length, from + n);
     }
-    return { items: all.slice(from, to), prev: from > 0 ? String(from) : null, next: to < all.length ? String(to) : null };
+    const items = all.slice(from, to);
+    return { items, prev: from > 0 && items[0] ? cursor(items[0]) : null, next: to < all.length && items[0] ? cursor(items.at(-1)) : null };
+  }
+
+  // fill has a topic of five thousand posts arrive from others, the newest first
+  // and in bulk: no event names a message. Some come late, into what is there.
+  fill({ ms = 12_000, total = 5000 } = {}) {
+    const topic = this.topic('A long history', 'open', { followers: 3, joined: Date.now() });
+    const late = [];
+    for (let i = 0; i < total; i++) {
+      const length = 4 + ((i * 7919) % 45);
+      this.add(topic, people[(i * 31 + (i >> 2)) % people.length], `${i + 1}. ` + Array.from({ length }, (_, j) => words[(i * 13 + j) % words.length]).join(' '), this.now - (total - i) * 3 * minute);
+    }
+    const rest = topic.messages.splice(0, total - 60);
+    const step = 100;
+    const each = Math.ceil((rest.length * step) / ms);
+    topic.completeness = { state: 'missing', missing: rest.length, asking: 2, progress: { done: 60, total: total + 2 }, summary: english };
+    const show = () => this.emit('topic.updated', { topic: topic.id, info: this.view(topic) }, false);
+    let turn = 0;
+    const timer = setInterval(() => {
+      const batch = rest.splice(-each).filter((m, i) => i % 7 !== 3 || !late.push({ m, turn: turn + 8 + (i % 5) }));
+      topic.messages.unshift(...batch); // older than all that is there
+      for (const l of late.filter((l) => l.turn <= turn || rest.length === 0)) {
+        this.insert(topic, l.m);
+        late.splice(late.indexOf(l), 1);
+      }
+      const missing = rest.length + late.length;
+      topic.completeness = {
+        state: 'missing', missing, asking: 2, summary: english, progress: { done: total - missing, total: total + 2 },
+        ...(missing === 0 ? { state: 'complete', asking: 0, progress: undefined, checkpoint: { number: 12, by: person('Marta'), time: new Date().toISOString(), posts: total, met: true } } : {}),
+      };
+      if (turn++ % 3 === 0 || missing === 0) show();
+      if (missing === 0) clearInterval(timer);
+    }, step);
+    this.emit('topic.created', { topic: topic.id, info: this.view(topic) });
+    return { topic: topic.id };
+  }
+
+  // bulk has posts arrive at the end of a topic without an event for each.
+  bulk({ topic: id, n = 100 }) {
+    const topic = this.topics.find((t) => t.id === id);
+    const from = topic.messages.length;
+    for (let i = 1; i <= n; i++) this.add(topic, people[i % people.length], `${from + i}. What was written while you were away`, Date.now());
+    this.emit('topic.updated', { topic: id, info: this.view(topic) }, false);
+  }
+
+  // ask plays that others are asked for what is missing, and have it.
+  ask(topic) {
+    const c = topic.completeness;
+    const show = () => this.emit('topic.updated', { topic: topic.id, info: this.view(topic) }, false);
+    if (topic.followers === 0) return;
+    topic.completeness = { ...c, asking: topic.followers };
+    show();
+    setTimeout(() => {
+      topic.completeness = { ...c, asking: 0, missing: Math.max(0, c.missing - 9), holes: c.holes?.slice(1) };
+      show();
+    }, 1200);
+  }
+
+  keep(topic, retention) {
+    topic.retention = retention;
+    const bound = retention.keep === 'last' ? topic.messages.at(-retention.n)?.time_ms : retention.keep === 'days' ? Date.now() - retention.n * day : 0;
+    for (const m of topic.messages) if (m.time_ms < bound && !m.author.me) Object.assign(m, { bodiless: true, text: '', entities: [] });
+  }
+
+  // save and load are bundles of this world: the magic, then JSON. A JSON with a
+  // "report" is reported as it says.
+  save({ topics = [] }) {
+    const which = this.topics.filter((t) => topics.length === 0 || topics.includes(t.id));
+    return magic + JSON.stringify({ records: which.flatMap((t) => t.messages.map((m) => m.id)) });
+  }
+
+  load(bytes) {
+    const text = bytes.toString();
+    if (!text.startsWith(magic)) return null;
+    const body = JSON.parse(text.slice(magic.length));
+    const report = { records: 0, new: 0, known: 0, refused: 0, strange: 0, damaged: 0, complete: true, topics: [], offered: [], summary: english };
+    if (!body.report) return { ...report, records: body.records.length, known: body.records.length };
+    Object.assign(report, body.report);
+    for (const offer of report.offered) {
+      const topic = this.topics.find((t) => t.id === offer.topic);
+      if (!topic) continue;
+      if (topic.messages.length === 0) for (let i = 0; i < offer.records; i++) this.add(topic, 'Rosa', `From the stick, number ${i + 1}`, this.now - (offer.records - i) * hour);
+      report.new += offer.records;
+      report.strange -= offer.records;
+      report.topics = [...report.topics, topic.id];
+      this.emit('topic.updated', { topic: topic.id, info: this.view(topic) }, false);
+    }
+    report.offered = report.offered.filter((o) => !this.topics.some((t) => t.id === o.topic));
+    return report;
+  }
+
+  look(folder) {
+    const gone = !/^(\/media|\/home|[A-Z]:\\)/.test(folder.path);
+    const report = { folder, wrote: gone ? 0 : 34, new: gone ? 0 : 2, last_look: new Date().toISOString(), ...(gone ? { problem: 'There is no such folder. Check how it is written, or make it first.' } : {}) };
+    this.folders = this.folders.filter((f) => f.folder.path !== folder.path);
+    if (folder.watch && !gone) this.folders.push(report);
+    return report;
   }
 
   post(topic, { text, reply_to }) {
@@ -269,9 +428,13 @@ export class World {
     if (topic.followers > 0) {
       setTimeout(() => {
         message.state = 'handed';
-        message.handed_to = topic.followers;
         this.emit('message.updated', { topic: topic.id, message });
-      }, 700);
+      }, 400);
+      setTimeout(() => {
+        message.state = 'stored';
+        message.stored_by = topic.followers;
+        this.emit('message.updated', { topic: topic.id, message });
+      }, 900);
     }
     return { ...message };
   }
@@ -287,6 +450,7 @@ export class World {
     const known = this.topics.find((t) => t.link === link);
     const base = { topic: known?.id ?? id(77), kind: 'open', name: 'Allotment gardeners', description: 'Seeds to swap, tools to share, and the rota for watering.', peers: 2, joined: Boolean(known) };
     if (known) return { ...base, kind: known.kind, name: known.name, description: known.description, verified: true };
+    if (link.startsWith('linnet:offered:')) return { ...base, topic: link.slice(15), name: 'Night school', description: '', verified: false };
     if (link.includes('claimed')) return { ...base, verified: false };
     if (link.startsWith('linnet:') || link.includes('linnet.example')) return { ...base, verified: true };
     return null;
@@ -295,7 +459,7 @@ export class World {
   join(found) {
     const known = this.topics.find((t) => t.id === found.topic);
     if (known) return this.view(known);
-    const topic = this.topic(found.name, found.kind, { description: found.description, role: 'writer', joined: Date.now(), followers: 1 });
+    const topic = this.topic(found.name, found.kind, { description: found.description, role: 'writer', joined: Date.now(), followers: 1, read_up_to: '' });
     topic.id = found.topic;
     this.emit('topic.created', { topic: topic.id, info: this.view(topic) });
     return this.view(topic);

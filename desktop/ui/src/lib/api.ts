@@ -1,6 +1,7 @@
 // The page's side of the local HTTP contract: every request of the page leaves
 // through call().
-import type { LinkPreview, Me, Message, MessagePage, NodeInfo, Peer, Problem, SearchPage, Topic } from './types';
+import { t } from './i18n';
+import type { Folder, FolderReport, ImportReport, LinkPreview, Me, Message, MessagePage, NodeInfo, Peer, Problem, Retention, SearchPage, Topic } from './types';
 
 const base = '/api/v1';
 
@@ -60,17 +61,40 @@ export async function send(method: string, path: string, body?: unknown, options
   auth.up();
   if (response.ok) return response;
   if (response.status === 401 && used && used === auth.token) auth.lost();
-  throw new ApiError(await problemOf(response));
+  throw new ApiError(problemOf(await response.text().catch(() => ''), response.status, response.statusText));
 }
 
-async function problemOf(response: Response): Promise<Problem> {
+function problemOf(text: string, status: number, statusText: string): Problem {
   try {
-    const p = (await response.json()) as Problem;
+    const p = JSON.parse(text) as Problem;
     if (typeof p.title === 'string') return p;
   } catch {
     // not a problem document: say what is known
   }
-  return { title: response.statusText || String(response.status), status: response.status, code: '' };
+  return { title: statusText || String(status), status, code: '' };
+}
+
+// upload sends a file and tells how much of it has gone out, which fetch cannot.
+function upload<T>(path: string, file: Blob, type: string, sent: (bytes: number) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const used = auth.token;
+    request.open('POST', base + path);
+    if (used) request.setRequestHeader('Authorization', 'Bearer ' + used);
+    request.setRequestHeader('Content-Type', type);
+    request.upload.onprogress = (ev) => sent(ev.loaded);
+    request.upload.onload = () => sent(file.size);
+    request.onload = () => {
+      auth.up();
+      if (request.status < 300) return resolve(JSON.parse(request.responseText) as T);
+      if (request.status === 401 && used === auth.token) auth.lost();
+      reject(new ApiError(problemOf(request.responseText, request.status, request.statusText)));
+    };
+    // Nobody there, a file that went away, and an answer before the whole file
+    // was taken all look the same from here.
+    request.onerror = () => api.health().then(() => reject(new Error(t('file.cut'))), reject);
+    request.send(file);
+  });
 }
 
 const id = encodeURIComponent;
@@ -93,7 +117,7 @@ export const api = {
   topics: () => call<{ items: Topic[] | null; head: string }>('GET', '/topics'),
   topic: (topic: string) => call<Topic>('GET', `/topics/${id(topic)}`),
   createTopic: (draft: { kind: string; name: string; description?: string }) => call<Topic>('POST', '/topics', draft),
-  changeTopic: (topic: string, patch: { name?: string; description?: string }) => call<Topic>('PATCH', `/topics/${id(topic)}`, patch),
+  changeTopic: (topic: string, patch: { name?: string; description?: string; retention?: Retention }) => call<Topic>('PATCH', `/topics/${id(topic)}`, patch),
   leave: (topic: string) => call<void>('DELETE', `/topics/${id(topic)}`),
   messages: (topic: string, query: PageQuery) => {
     const q = new URLSearchParams();
@@ -105,6 +129,13 @@ export const api = {
     call<Message>('POST', `/topics/${id(topic)}/messages`, draft, { headers: { 'Idempotency-Key': key } }),
   read: (topic: string, upTo: string) => call<unknown>('PUT', `/topics/${id(topic)}/read`, { up_to: upTo }),
   draft: (topic: string, text: string, keepalive = false) => call<unknown>('PUT', `/topics/${id(topic)}/draft`, { text }, { keepalive }),
+  repair: (topic: string) => call<unknown>('POST', `/topics/${id(topic)}/repair`),
+  save: async (what: { topics?: string[]; notes?: string[] }) => (await send('POST', '/bundles/export', what)).blob(),
+  note: async (what: { topics?: string[] }) => (await send('POST', '/bundles/note', what)).blob(),
+  readIn: (file: Blob, sent: (bytes: number) => void) => upload<ImportReport>('/bundles/import', file, 'application/vnd.linnet.bundle', sent),
+  folders: () => call<{ items: FolderReport[] | null }>('GET', '/folders'),
+  exchange: (folder: Folder) => call<FolderReport>('POST', '/folders', folder),
+  forgetFolder: (path: string) => call<unknown>('DELETE', `/folders?${new URLSearchParams({ path })}`),
   preview: (link: string) => call<LinkPreview>('POST', '/links/preview', { link }),
   accept: (link: string) => call<Topic>('POST', '/links/accept', { link }),
   search: (q: string, topic: string | null, signal: AbortSignal) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { days, rows } from './rows';
+import { days, order, rows } from './rows';
 import { dayName, listTime } from './time';
 import type { Message } from './types';
 
@@ -35,6 +35,14 @@ describe('rows', () => {
 
   it('is empty for nothing', () => {
     expect(rows([], '')).toEqual([]);
+  });
+});
+
+describe('order', () => {
+  it('is that of the node: time, then the bytes of the id', () => {
+    const ids = ['ab', 'a2', 'aa', '2a', 'zz'].map((id) => ({ time_ms: 5, id }));
+    expect([...ids, { time_ms: 4, id: '77' }].sort(order).map((m) => m.id)).toEqual(['77', 'aa', 'ab', 'a2', 'zz', '2a']);
+    expect(order(ids[0]!, ids[0]!)).toBe(0);
   });
 });
 

@@ -50,7 +50,16 @@ export function days(all: Row[]): Day[] {
   return out;
 }
 
-// order is the order on the page: time, then id.
+// order is the order on the page: time, then id. Ids are base32, whose digits
+// stand behind its letters.
 export function order(a: { time_ms: number; id: string }, b: { time_ms: number; id: string }): number {
-  return a.time_ms - b.time_ms || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  if (a.time_ms !== b.time_ms || a.id === b.id) return a.time_ms - b.time_ms;
+  let i = 0;
+  while (i < a.id.length && a.id[i] === b.id[i]) i++;
+  return place(a.id, i) - place(b.id, i);
+}
+
+function place(id: string, i: number): number {
+  const code = id.charCodeAt(i);
+  return Number.isNaN(code) ? -1 : code < 0x3a ? code + 0x80 : code;
 }

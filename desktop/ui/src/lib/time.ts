@@ -8,6 +8,7 @@ const dayOtherYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'l
 const weekday = new Intl.DateTimeFormat(locale, { weekday: 'short' });
 const shortThisYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
 const shortOtherYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: '2-digit' });
+const dateThisYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long' });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium', hourCycle: hourCycle() });
 
 // The clock of the person's own system, whatever language the page speaks.
@@ -34,6 +35,17 @@ export function dayName(ms: number, now: number): string {
   if (dayKey(ms) === dayKey(now)) return t('day.today');
   if (dayKey(ms) === dayKey(yesterday(now))) return t('day.yesterday');
   return sameYear(ms, now) ? dayThisYear.format(ms) : dayOtherYear.format(ms);
+}
+
+// dateName is a day inside a sentence.
+export function dateName(ms: number, now: number): string {
+  return (sameYear(ms, now) ? dateThisYear : dayOtherYear).format(ms);
+}
+
+// fileDate is a day in the name of a file, so that names sort by it.
+export function fileDate(ms: number): string {
+  const d = new Date(ms);
+  return [d.getFullYear(), d.getMonth() + 1, d.getDate()].map((n) => String(n).padStart(2, '0')).join('-');
 }
 
 // listTime is the short time beside a topic: the clock today, the weekday this week, the date before.

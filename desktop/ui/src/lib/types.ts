@@ -39,17 +39,55 @@ export interface Peer {
   topics: number;
 }
 
-export interface Completeness {
-  state: string; // unknown, missing, waiting, forked
-  have: number;
-  missing: number;
-  summary: string;
-}
-
 export interface Author {
   id: string;
   name: string;
   me: boolean;
+}
+
+// The numbers of Completeness count records: posts, and the signed notes on who
+// may write and what a topic is called.
+export interface Completeness {
+  state: string; // complete, unknown, missing, waiting, forked
+  have: number;
+  missing: number; // there may be more
+  posts: number;
+  checkpoint?: Checkpoint;
+  holes?: Hole[] | null; // the newest first, at most maxHoles
+  forks?: Fork[] | null;
+  asking?: number;
+  progress?: Progress;
+  summary: string;
+}
+
+export interface Checkpoint {
+  number: number;
+  by: Author;
+  time: string;
+  posts: number;
+  met: boolean;
+}
+
+export interface Hole {
+  author: Author;
+  from: number;
+  to: number; // 0: where it ends is not known
+}
+
+export interface Fork {
+  author: Author;
+  seq: number;
+  time: string;
+}
+
+export interface Progress {
+  done: number;
+  total: number; // 0: not known
+}
+
+export interface Retention {
+  keep: string; // all, last, days
+  n?: number;
 }
 
 export interface Entity {
@@ -69,8 +107,8 @@ export interface Message {
   text: string;
   entities: Entity[] | null;
   reply_to?: string;
-  state: string; // queued, handed, received
-  handed_to?: number;
+  state: string; // queued, handed, stored, received
+  stored_by?: number;
   bodiless?: boolean;
 }
 
@@ -86,6 +124,7 @@ export interface Topic {
   read_up_to: string;
   followers: number;
   completeness: Completeness;
+  retention: Retention;
   last?: Message;
   draft: string;
   created: string;
@@ -113,6 +152,40 @@ export interface SearchPage {
   whole: boolean;
 }
 
+export interface ImportReport {
+  records: number;
+  new: number;
+  known: number;
+  refused: number;
+  strange: number;
+  damaged: number; // bytes
+  complete: boolean;
+  topics: string[] | null;
+  offered: Offer[] | null;
+  summary: string;
+}
+
+export interface Offer {
+  topic: string;
+  name: string;
+  link: string;
+  records: number;
+}
+
+export interface Folder {
+  path: string;
+  topics?: string[] | null; // none: all
+  watch: boolean;
+}
+
+export interface FolderReport {
+  folder: Folder;
+  wrote: number;
+  new: number;
+  problem?: string;
+  last_look?: string;
+}
+
 export interface StreamEvent {
   type: string;
   id: string;
@@ -122,3 +195,5 @@ export interface StreamEvent {
 export const maxTextBytes = 60 * 1024;
 export const maxNameBytes = 128;
 export const maxAboutBytes = 2048;
+export const maxHoles = 20;
+export const maxKept = 10_000_000;

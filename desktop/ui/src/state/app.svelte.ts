@@ -3,7 +3,7 @@
 import { api } from '../lib/api';
 import { order } from '../lib/rows';
 import type { Message, NodeInfo, Topic } from '../lib/types';
-import { route } from './route.svelte';
+import { dialogClosed, dialogOpened, route } from './route.svelte';
 
 // starting: nothing known yet. signedOut: no token. restarted: the token has
 // died with the node. ready: everything is here.
@@ -12,6 +12,8 @@ export type Phase = 'starting' | 'signedOut' | 'restarted' | 'ready';
 export type DialogName =
   | 'newTopic'
   | 'openLink'
+  | 'openFile'
+  | 'saveFile'
   | 'share'
   | 'settings'
   | 'shortcuts'
@@ -27,6 +29,7 @@ export interface OpenDialog {
   topic?: string;
   message?: Message;
   fresh?: boolean; // a topic that was made just now
+  files?: File[];
 }
 
 interface App {
@@ -124,10 +127,12 @@ export function refreshTopic(id: string, after = 250): void {
 
 export function open(dialog: OpenDialog): void {
   app.dialog = dialog;
+  dialogOpened();
 }
 
 export function closeDialog(): void {
   app.dialog = null;
+  dialogClosed();
 }
 
 let toastTimer: ReturnType<typeof setTimeout> | undefined;

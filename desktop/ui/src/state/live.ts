@@ -56,8 +56,10 @@ export function listenToTabs(): void {
     const data = ev.data as { kind?: string; event?: StreamEvent; online?: boolean };
     if (data.kind === 'event' && data.event) receive(data.event);
     if (data.kind === 'online' && typeof data.online === 'boolean' && app.phase === 'ready') {
-      if (data.online) setOnline(true);
-      else void nodeDown();
+      if (data.online) {
+        setOnline(true);
+        void catchUp();
+      } else void nodeDown();
     }
   });
 }
@@ -88,6 +90,14 @@ async function readForever(leader: boolean): Promise<void> {
   }
 }
 
+let read = false; // the stream was open before
+
+// catchUp asks for what the stream does not repeat: how topics stand right now.
+async function catchUp(): Promise<void> {
+  const topics = await api.topics().catch(() => null);
+  for (const topic of topics?.items ?? []) if (topic.id in app.topics) setTopic(topic);
+}
+
 async function readOnce(leader: boolean): Promise<void> {
   const stop = new AbortController();
   const began = Date.now();
@@ -97,6 +107,8 @@ async function readOnce(leader: boolean): Promise<void> {
     if (!response.body) return;
     if (leader) tell({ kind: 'online', online: true });
     void api.node().then((node) => (app.node = node), () => {});
+    if (read) void catchUp();
+    read = true;
     const parser = new EventParser((event) => {
       if (leader) tell({ kind: 'event', event });
       receive(event);
