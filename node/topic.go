@@ -159,7 +159,7 @@ func (n *Node) openTopic(id TopicID, row topicRow) (*Topic, error) {
 	}
 	t.me = record.WriterOf(t.key)
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
-	t.repair = history.NewRepairer(n.asker, id, keeper{t}, n.log)
+	t.repair = history.NewRepairer(n.asker, id, keeper{t}, func() { n.bell.topic(id) }, n.log)
 	if err := t.load(); err != nil {
 		t.cancel()
 		return nil, err

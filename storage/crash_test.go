@@ -72,7 +72,7 @@ func crashChild() bool {
 		for i := uint64(0); ; i++ {
 			mv := storage.Move{Space: storage.Space{1}, Chain: storage.Chain{byte(i%crashWorkers + 1)}, To: storage.Lane(i / 2 % 3)}
 			if h, err := s.Head(mv.Space, mv.Chain); err == nil {
-				mv.From = h.Seq - min(h.Seq, i*31%400)
+				mv.From = h.Seq - min(h.Seq, i*31%100)
 			}
 			if _, err := s.Commit(context.Background(), storage.Batch{Moves: []storage.Move{mv}, Durable: i%2 == 0}); err != nil {
 				fmt.Fprintln(os.Stderr, err)

@@ -65,7 +65,7 @@ func readLane(txn *badger.Txn, ref laneRef, limit int) (lane, error) {
 	return l, err
 }
 
-// edit is a lane to be changed in the commit at work, before the change is in txn. It is errMend if the lane has first
+// edit is a lane to be changed in the commit at work, before the change is in txn. It is a mendError if the lane has first
 // to be counted as a whole.
 func (w *writer) edit(sp *writerSpace, ln Lane) (*laneEdit, error) {
 	ref := laneRef{sp.num, ln}

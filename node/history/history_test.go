@@ -240,7 +240,8 @@ type collector struct {
 	mu    sync.Mutex
 	seen  map[record.ID]bool
 	lacks map[string][]record.ID
-	first int // records of the first batch
+	first int    // records of the first batch
+	begin uint64 // number of the first post that came
 }
 
 func (c *collector) Book() Book {
@@ -257,6 +258,9 @@ func (c *collector) Take(_ context.Context, p Proof, rs []*record.Record) (taken
 	defer c.mu.Unlock()
 	if c.first == 0 {
 		c.first = len(rs)
+	}
+	if c.begin == 0 && rs[0].Kind == record.KindPost {
+		c.begin = rs[0].Seq
 	}
 	for _, r := range rs {
 		known, right := p.Covers(r)
@@ -326,7 +330,7 @@ func TestRepair(t *testing.T) {
 		t.Cleanup(lying.Close)
 		k := &collector{peers: []string{b.ID().String(), l.ID().String()}, seen: map[record.ID]bool{}, lacks: map[string][]record.ID{}}
 		k.id = s.id
-		r := NewRepairer(NewClient(a), s.id, k, log)
+		r := NewRepairer(NewClient(a), s.id, k, func() {}, log)
 		for range 3 {
 			r.pass(t.Context(), []string{b.ID().String(), l.ID().String()})
 		}
@@ -338,6 +342,9 @@ func TestRepair(t *testing.T) {
 		}
 		if k.first == 0 || k.first > firstBatch {
 			t.Errorf("the first batch has %d records", k.first)
+		}
+		if newest := uint64(50 + posts - 1); k.begin < newest-2*piece {
+			t.Errorf("the first post that came is %d of %d", k.begin, newest)
 		}
 		if gained := r.pass(t.Context(), []string{b.ID().String()}); gained != 0 {
 			t.Errorf("%d records gained from an equal", gained)
@@ -413,7 +420,7 @@ func TestLimitedRelay(t *testing.T) {
 		t.Cleanup(server.Close)
 		k := &collector{seen: map[record.ID]bool{}, lacks: map[string][]record.ID{}}
 		k.id = s.id
-		NewRepairer(NewClient(a), s.id, k, log).pass(t.Context(), []string{b.ID().String()})
+		NewRepairer(NewClient(a), s.id, k, func() {}, log).pass(t.Context(), []string{b.ID().String()})
 		if len(k.posts) != len(s.posts) || len(k.ops) != len(s.ops) {
 			t.Errorf("%d of %d posts, %d of %d ops", len(k.posts), len(s.posts), len(k.ops), len(s.ops))
 		}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type job struct {
 	lane Lane
 	part reconcile.Range
 	ids  []record.ID
+	rank int // lower ones come first: what is newer
 }
 
 // pass is one comparison with a few peers, which share the work that comes of it.
@@ -33,6 +35,7 @@ type pass struct {
 	covered map[Lane][]reconcile.Range
 	wanted  map[record.ID]struct{}
 	gained  int
+	ranks   int
 }
 
 // pass compares with peers and fetches what they have. It returns how many
@@ -109,19 +112,18 @@ func (p *pass) next() (job, bool) {
 	return j, true
 }
 
-// add queues jobs: records by id before ranges, newer ranges before older ones.
+// add queues jobs. Those that are new are given from the newest back, and come
+// behind those that are here.
 func (p *pass) add(jobs ...job) {
 	p.mu.Lock()
-	p.queue = append(p.queue, jobs...)
-	slices.SortStableFunc(p.queue, func(a, b job) int {
-		if (len(a.ids) > 0) != (len(b.ids) > 0) {
-			if len(b.ids) > 0 {
-				return -1
-			}
-			return 1
+	for _, j := range jobs {
+		if j.rank == 0 {
+			p.ranks++
+			j.rank = p.ranks
 		}
-		return a.part.To.Compare(b.part.To)
-	})
+		p.queue = append(p.queue, j)
+	}
+	slices.SortFunc(p.queue, func(a, b job) int { return cmp.Compare(b.rank, a.rank) })
 	p.ready.Broadcast()
 	p.mu.Unlock()
 }
@@ -249,10 +251,10 @@ func (p *pass) wantPart(ctx context.Context, peer string, l Lane, part reconcile
 			return err
 		}
 		p.r.update(func(s *State) { s.Total += min(count, 1<<40) })
-		from := part.From
-		for _, cut := range slices.Concat(cuts, []reconcile.Bound{part.To}) {
-			jobs = append(jobs, job{lane: l, part: reconcile.Range{From: from, To: cut}})
-			from = cut
+		to := part.To
+		for _, cut := range slices.Backward(slices.Concat([]reconcile.Bound{part.From}, cuts)) {
+			jobs = append(jobs, job{lane: l, part: reconcile.Range{From: cut, To: to}})
+			to = cut
 		}
 	}
 	return p.want(ctx, peer, l, jobs)

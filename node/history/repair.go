@@ -52,6 +52,7 @@ type Repairer struct {
 	topic  record.TopicID
 	keeper Keeper
 	log    *slog.Logger
+	change func()
 	wake   chan struct{}
 
 	mu       sync.Mutex
@@ -72,10 +73,11 @@ type State struct {
 	Last   time.Time
 }
 
-// NewRepairer makes a repairer for one topic. Run starts it.
-func NewRepairer(c *Client, id record.TopicID, k Keeper, logger *slog.Logger) *Repairer {
+// NewRepairer makes a repairer for one topic. Run starts it. changed is called
+// when a comparison that people may watch has ended.
+func NewRepairer(c *Client, id record.TopicID, k Keeper, changed func(), logger *slog.Logger) *Repairer {
 	return &Repairer{
-		client: c, topic: id, keeper: k, log: logger, wake: make(chan struct{}, 1),
+		change: changed, client: c, topic: id, keeper: k, log: logger, wake: make(chan struct{}, 1),
 		met: map[string]bool{}, shun: map[string]time.Time{}, nudged: map[string]time.Time{}, bodiless: map[record.ID]struct{}{},
 	}
 }
@@ -131,14 +133,16 @@ func (r *Repairer) Missing(some bool) {
 func (r *Repairer) Run(ctx context.Context) {
 	pause := soon
 	for ctx.Err() == nil {
-		peers := r.choose()
-		gained := 0
-		if len(peers) > 0 {
-			gained = r.pass(ctx, peers)
-		}
 		r.mu.Lock()
 		hurry := r.restless
 		r.mu.Unlock()
+		peers := r.choose()
+		gained := 0
+		if len(peers) > 0 {
+			if gained = r.pass(ctx, peers); gained > 0 || hurry {
+				r.change()
+			}
+		}
 		switch {
 		case gained > 0:
 			pause = soon
