@@ -109,6 +109,7 @@ func BenchmarkServe(b *testing.B) {
 	const n = 100_000
 	s := openBench(b)
 	commitAll(b, s, bulk(n, 550, 700))
+	b.ResetTimer()
 	cpu := cpuTime()
 	for range b.N {
 		got := 0
