@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/linnet-im/linnet/node/record"
@@ -10,7 +12,7 @@ import (
 // Clocks of tend.
 const (
 	tendEvery = 10 * time.Second
-	tendAfter = time.Second // from a hint to looking: gossip brings most things a moment later
+	tendAfter = 2 * time.Second // from a hint to looking: gossip brings most things a moment later, some with its next heartbeat
 	shedEvery = time.Hour
 )
 
@@ -69,46 +71,51 @@ const maxUnseen = 256
 // noteHoles remembers what r, just stored, shows to be missing. head was its
 // chain's before.
 func (t *Topic) noteHoles(r *record.Record, head chainHead) {
-	hole := r.Seq > head.seq+1
-	for _, id := range r.After {
+	named := r.After
+	if r.Seq != head.seq+1 && r.Seq > 1 {
+		named = append(slices.Clip(named), r.Prev)
+	}
+	for _, id := range named {
 		if t.recent.get(id) != nil || (book{t: t}).Has(id) {
 			continue
 		}
-		hole = true
 		t.mu.Lock()
-		if len(t.unseen) < maxUnseen {
-			t.unseen[id] = struct{}{}
+		if _, known := t.unseen[id]; !known && len(t.unseen) < maxUnseen {
+			t.unseen[id] = time.Now()
 		}
 		t.mu.Unlock()
-	}
-	if hole {
 		poke(t.chores)
 	}
 }
 
-// seeMissing tells the repairer whether something is known to be missing.
+// seeMissing tells the repairer whether something is known to be missing. What
+// was named just now may be on its way: gossip gets tendAfter to bring it. Asking
+// at once would make a busy topic fetch its newest records a second time.
 func (t *Topic) seeMissing(context.Context) error {
 	t.mu.RLock()
-	unseen := make([]record.ID, 0, len(t.unseen))
-	for id := range t.unseen {
-		unseen = append(unseen, id)
-	}
+	unseen := maps.Clone(t.unseen)
 	t.mu.RUnlock()
-	left := 0
-	for _, id := range unseen {
-		if (book{t: t}).Has(id) || t.forkProof(id) != nil {
+	late, young := false, false
+	for id, since := range unseen {
+		switch {
+		case (book{t: t}).Has(id) || t.forkProof(id) != nil:
 			t.mu.Lock()
 			delete(t.unseen, id)
 			t.mu.Unlock()
-			continue
+		case time.Since(since) >= tendAfter:
+			late = true
+		default:
+			young = true
 		}
-		left++
+	}
+	if young {
+		poke(t.chores)
 	}
 	c, err := t.complete()
 	if err != nil {
 		return err
 	}
-	t.repair.Missing(left > 0 || c.Missing > 0)
+	t.repair.Missing(late || c.Missing > 0 && !young)
 	return nil
 }
 

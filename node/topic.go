@@ -89,13 +89,14 @@ type Topic struct {
 	parked   parked
 	vouched  vouched
 	frontier []record.ID  // newest records of others that no own record names yet
+	seen     int64        // newest time of a record of others that came since the start, ms since 1970
 	last     *Message     // newest message, nil where it must be read anew
 	read     *storage.Pos // how far the person has read, nil for nowhere
 	unread   int
 	draft    string
-	unseen   map[record.ID]struct{} // named by others and not here
-	standing *standing              // what complete worked out last
-	shedTo   storage.Pos            // texts up to here are not kept
+	unseen   map[record.ID]time.Time // named by others and not here, since when
+	standing *standing               // what complete worked out last
+	shedTo   storage.Pos             // texts up to here are not kept
 
 	unreadStale bool       // unread must be counted anew
 	freezing    sync.Mutex // held while a fork is taken in
@@ -155,7 +156,7 @@ func (n *Node) openTopic(id TopicID, row topicRow) (*Topic, error) {
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
 		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
-		unseen: map[record.ID]struct{}{},
+		unseen: map[record.ID]time.Time{},
 	}
 	t.me = record.WriterOf(t.key)
 	t.ctx, t.cancel = context.WithCancel(n.ctx)

@@ -314,6 +314,9 @@ func (c *heads) add(r *record.Record) {
 
 // seeLocked keeps the frontier: what this device has seen and not yet named.
 func (t *Topic) seeLocked(r *record.Record) {
+	if r.Time <= time.Now().Add(maxFollow).UnixMilli() { // one that runs far ahead must not hide the others
+		t.seen = max(t.seen, r.Time)
+	}
 	covered := func(id record.ID) bool {
 		if id == r.Prev {
 			return true

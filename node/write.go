@@ -175,13 +175,14 @@ type writing struct {
 	named   []record.ID // what the first record names
 	name    string      // what to be introduced as, empty when nothing changed
 	now     int64
+	seen    int64 // newest time among the records of others
 }
 
 func (t *Topic) startWriting() writing {
 	me := t.node.ownName()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	w := writing{t: t, head: t.head, now: time.Now().UnixMilli(), batch: storage.Batch{Durable: true}}
+	w := writing{t: t, head: t.head, now: time.Now().UnixMilli(), seen: t.seen, batch: storage.Batch{Durable: true}}
 	w.named = slices.Clone(t.frontier)
 	w.after = w.named
 	if me != t.row.Introduced {
@@ -234,15 +235,19 @@ func (w *writing) sign(kind record.Kind, body []byte) (RecordID, error) {
 	return r.ID(), nil
 }
 
-// time is the clock, or just behind the record before: pages are ordered by time,
-// and what one person wrote within a millisecond must not change places.
+// time is the clock, or just behind the record before and what others wrote:
+// pages are ordered by time, and neither what one person wrote within a
+// millisecond nor a quick answer may change places.
 func (w *writing) time() int64 {
 	next := w.head.Time + 1
 	if next > w.now+maxRunAhead.Milliseconds() {
 		next = w.head.Time // thousands a second for minutes: rather a tie than a time that others refuse
 	}
-	return max(w.now, next)
+	return max(w.now, w.seen+1, next)
 }
+
+// maxFollow is how far a clock that is fast leads the times of those who answer.
+const maxFollow = time.Minute
 
 // maxRunAhead keeps a burst's times well within record.MaxAhead.
 const maxRunAhead = record.MaxAhead / 2

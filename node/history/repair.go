@@ -151,7 +151,11 @@ func (r *Repairer) Run(ctx context.Context) {
 		default:
 			pause = quietly
 		}
-		if gained > 0 && r.again(peers) || r.fresh() {
+		if gained > 0 {
+			r.again(peers)
+		}
+		// A few records are what gossip brings meanwhile anyway: no need to hurry.
+		if gained >= piece || gained == 0 && r.fresh() {
 			continue
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause))
@@ -168,13 +172,12 @@ func (r *Repairer) Run(ctx context.Context) {
 }
 
 // again makes peers that had something be compared with once more.
-func (r *Repairer) again(peers []string) bool {
+func (r *Repairer) again(peers []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range peers {
 		delete(r.met, p)
 	}
-	return true
 }
 
 // fresh reports whether somebody is there who was not compared with.
