@@ -14,7 +14,7 @@ import (
 )
 
 // piece is about how many records one job fetches.
-const piece = 1500
+const piece = 750
 
 // job is something to fetch: a part of a lane, or records by their ids.
 type job struct {
