@@ -1,29 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/linnet-im/linnet/node"
 	"github.com/linnet-im/linnet/node/history"
-	"github.com/linnet-im/linnet/node/reach"
-	"github.com/linnet-im/linnet/node/record"
-	"github.com/linnet-im/linnet/node/topic"
-	"github.com/linnet-im/linnet/storage"
 )
 
 type historyOptions struct {
@@ -194,53 +185,6 @@ func freshText(r *rand.Rand) string {
 	return string(b)
 }
 
-// child is a process of the lab.
-type child struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Scanner
-}
-
-func startChild(ctx context.Context, args ...string) (*child, string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, "", err
-	}
-	c := &child{cmd: exec.CommandContext(ctx, self, args...)}
-	tie(c.cmd)
-	c.cmd.Stderr = os.Stderr
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return nil, "", err
-	}
-	pipe, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return nil, "", err
-	}
-	c.out = bufio.NewScanner(pipe)
-	if err := c.cmd.Start(); err != nil {
-		return nil, "", err
-	}
-	first, err := c.next()
-	if err != nil {
-		return nil, "", errors.Join(err, c.close())
-	}
-	return c, first.Address, nil
-}
-
-func (c *child) next() (s stage, err error) {
-	if !c.out.Scan() {
-		return s, errors.Join(errors.New("a process of the lab has ended"), c.out.Err())
-	}
-	return s, json.Unmarshal(c.out.Bytes(), &s)
-}
-
-func (c *child) close() error {
-	_ = c.in.Close() // it may have ended
-	timer := time.AfterFunc(closeWithin, func() { _ = c.cmd.Process.Kill() })
-	defer timer.Stop()
-	return c.cmd.Wait()
-}
-
 // mirrors fills two mirrors, one from the author and one from the first, and
 // starts a third that lies. It returns where they are.
 func (s *scene) mirrors(ctx context.Context, o historyOptions, out io.Writer) (addresses []string, closeAll func() error, err error) {
@@ -289,29 +233,6 @@ func (s *scene) mirrors(ctx context.Context, o historyOptions, out io.Writer) (a
 	}
 	all = append(all, liar)
 	return append(addresses, address), closeAll, nil
-}
-
-// until starts a joiner and reads what it tells up to a stage.
-func (c *child) until(name string) (last stage, screen float64, err error) {
-	if _, err := io.WriteString(c.in, "go\n"); err != nil {
-		return last, 0, err
-	}
-	var all float64
-	for last.Name != name {
-		if last, err = c.next(); err != nil {
-			return last, screen, err
-		}
-		switch last.Name {
-		case "screen":
-			screen = last.MS
-		case "all":
-			all = last.MS
-		}
-	}
-	if all > 0 {
-		last.MS = all
-	}
-	return last, screen, nil
 }
 
 func (s *scene) newcomer(ctx context.Context, dir string, mirrors []string, o historyOptions) (*child, error) {
@@ -396,137 +317,5 @@ func (s *scene) killed(ctx context.Context, dir string, mirrors []string, o hist
 		return err
 	}
 	fmt.Fprintf(out, "killed half way and started again: %d bytes in all, %.1f %% more than without\n", after-before, 100*(float64(after-before)/float64(clean)-1))
-	return nil
-}
-
-// naive fetches the same records the simple way: all ids, then all records, and
-// checks each signature.
-func (s *scene) naive(ctx context.Context, dir string, out io.Writer) (err error) {
-	from, closeFrom, err := openBook(ctx, s.author, s.id)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeFrom()) }()
-	to, err := storage.Open(ctx, storage.Options{Dir: dir, Key: make([]byte, 32)})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, to.Close()) }()
-	before, err := loopbackBytes()
-	if err != nil {
-		return err
-	}
-	cpu := ownCPU()
-	began := time.Now()
-	n, err := fetchNaively(from, to, s.id)
-	took := time.Since(began)
-	if err != nil {
-		return err
-	}
-	after, err := loopbackBytes()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "naive: all %d stored after %.0f ms = %.0f records/s, %d bytes = %.2f of raw; %.1f us of processor a record, both sides\n",
-		n, ms(took), float64(n)/took.Seconds(), after-before, float64(after-before)/float64(s.raw), float64((ownCPU()-cpu).Microseconds())/float64(n))
-	return nil
-}
-
-// measureEqual has two stores with the same n records find out that they are equal.
-func measureEqual(ctx context.Context, dir string, n int, out io.Writer) (err error) {
-	id := record.TopicID{1}
-	var books [2]storeBook
-	for i := range books {
-		s, err := storage.Open(ctx, storage.Options{Dir: filepath.Join(dir, fmt.Sprint(i)), Key: make([]byte, 32)})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, s.Close()) }()
-		books[i] = storeBook{s, storage.Space(id)}
-		if err := fillStore(ctx, s, storage.Space(id), n); err != nil {
-			return err
-		}
-	}
-	var hosts [2]*reach.Host
-	for i := range hosts {
-		seed := make([]byte, 32)
-		seed[0] = byte(i + 1)
-		h, err := reach.Open(ctx, reach.Config{Key: seed, Listen: []string{anyListen}, NoMDNS: true})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, h.Close()) }()
-		hosts[i] = h
-	}
-	server := history.NewServer(hosts[1].LibP2P(), honestShelf{id, books[1]}, slog.New(slog.DiscardHandler))
-	defer server.Close()
-	contact, err := reach.ParseAddress(hosts[1].Addresses()[0])
-	if err != nil {
-		return err
-	}
-	peer, err := hosts[0].Dial(ctx, contact)
-	if err != nil {
-		return err
-	}
-	client := history.NewClient(hosts[0].LibP2P())
-	if err := pause(ctx, 2*time.Second); err != nil { // identify and the store's own work end
-		return err
-	}
-	// The first of each reads what the sums are made of; then nine more.
-	for i := range 10 {
-		before, err := loopbackBytes()
-		if err != nil {
-			return err
-		}
-		cpu, began := ownCPU(), time.Now()
-		w, err := client.Sums(ctx, peer, id, books[0])
-		if err != nil {
-			return err
-		}
-		took, spent := time.Since(began), ownCPU()-cpu
-		after, err := loopbackBytes()
-		if err != nil {
-			return err
-		}
-		if !w.Same {
-			return errors.New("two equal stores do not agree")
-		}
-		if i == 0 || i == 9 {
-			fmt.Fprintf(out, "equal stores of %d: exchange %d took %.2f ms, %.2f ms of processor on both sides, %d bytes on the wire\n", n, i+1, ms(took), ms(spent), after-before)
-		}
-	}
-	return nil
-}
-
-type honestShelf struct {
-	id   record.TopicID
-	book storeBook
-}
-
-func (s honestShelf) Book(id record.TopicID) (history.Book, bool) { return s.book, id == s.id }
-
-func (s honestShelf) Nudged(record.TopicID, string) {}
-
-func (s honestShelf) Contacts(record.TopicID) []topic.Contact { return nil }
-
-// fillStore makes n records that look like records to a store.
-func fillStore(ctx context.Context, s *storage.Store, sp storage.Space, n int) error {
-	r := rand.New(rand.NewPCG(7, 7))
-	for i := 0; i < n; {
-		var b storage.Batch
-		for ; i < n && len(b.Puts) < 1000; i++ {
-			rec := storage.Record{Space: sp, Lane: 2, Chain: storage.Chain{byte(i%20) + 1}, Seq: uint64(i/20) + 1, Time: int64(i), Data: make([]byte, 60)}
-			for k := 0; k < 32; k += 8 {
-				x := r.Uint64()
-				for j := range 8 {
-					rec.ID[k+j] = byte(x >> (8 * j))
-				}
-			}
-			b.Puts = append(b.Puts, storage.Put{Record: rec})
-		}
-		if _, err := s.Commit(ctx, b); err != nil {
-			return err
-		}
-	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/linnet-im/linnet/node/history"
 	"github.com/linnet-im/linnet/node/reconcile"
@@ -164,4 +165,37 @@ func serveNaively(l net.Listener, from storeBook) error {
 			return err
 		}
 	}
+}
+
+// naive fetches the same records the simple way: all ids, then all records, and
+// checks each signature.
+func (s *scene) naive(ctx context.Context, dir string, out io.Writer) (err error) {
+	from, closeFrom, err := openBook(ctx, s.author, s.id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeFrom()) }()
+	to, err := storage.Open(ctx, storage.Options{Dir: dir, Key: make([]byte, 32)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	before, err := loopbackBytes()
+	if err != nil {
+		return err
+	}
+	cpu := ownCPU()
+	began := time.Now()
+	n, err := fetchNaively(from, to, s.id)
+	took := time.Since(began)
+	if err != nil {
+		return err
+	}
+	after, err := loopbackBytes()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "naive: all %d stored after %.0f ms = %.0f records/s, %d bytes = %.2f of raw; %.1f us of processor a record, both sides\n",
+		n, ms(took), float64(n)/took.Seconds(), after-before, float64(after-before)/float64(s.raw), float64((ownCPU()-cpu).Microseconds())/float64(n))
+	return nil
 }
