@@ -5,9 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"time"
 )
 
 // SeedSize is the length in bytes of an account's and of a device's secret.
@@ -69,7 +67,9 @@ func DeviceFrom(seed []byte) (Device, error) {
 func (d Device) Seed() []byte { return d.seed[:] }
 
 // Public returns the device's public key.
-func (d Device) Public() Key { return public(derive(d.seed, "linnet/device/1", nil)) }
+func (d Device) Public() Key { return public(d.signer()) }
+
+func (d Device) signer() ed25519.PrivateKey { return derive(d.seed, "linnet/device/1", nil) }
 
 // NewWriter makes a fresh key for one topic. It is random, not derived: no two
 // topics' writers can be linked, also by somebody who copies a topic.
@@ -79,50 +79,6 @@ func NewWriter() (ed25519.PrivateKey, error) {
 		return nil, err
 	}
 	return ed25519.NewKeyFromSeed(seed[:]), nil
-}
-
-const certPrefix = "linnet/device-certificate/1"
-
-// CertificateSize is the length in bytes of a certificate: account, device,
-// time in ms (8, big-endian), signature (64).
-const CertificateSize = 32 + 32 + 8 + 64
-
-// ErrCertificate means that a certificate is malformed or not signed by its account.
-var ErrCertificate = errors.New("identity: bad certificate")
-
-// Certificate is an opened device certificate.
-type Certificate struct {
-	Account, Device Key
-	Issued          time.Time
-}
-
-// Certify states that device belongs to the account.
-func (a Account) Certify(device Key, now time.Time) []byte {
-	account := a.Public()
-	cert := append(append([]byte{}, account[:]...), device[:]...)
-	for ms, shift := uint64(now.UnixMilli()), 56; shift >= 0; shift -= 8 {
-		cert = append(cert, byte(ms>>shift))
-	}
-	return append(cert, ed25519.Sign(a.signer(), append([]byte(certPrefix), cert...))...)
-}
-
-// OpenCertificate checks a certificate from anybody.
-func OpenCertificate(b []byte) (Certificate, error) {
-	if len(b) != CertificateSize {
-		return Certificate{}, ErrCertificate
-	}
-	said, sig := b[:CertificateSize-64], b[CertificateSize-64:]
-	if !ed25519.Verify(said[:32], append([]byte(certPrefix), said...), sig) {
-		return Certificate{}, ErrCertificate
-	}
-	var ms uint64
-	for _, c := range said[64:] {
-		ms = ms<<8 | uint64(c)
-	}
-	if ms >= 1<<47 {
-		return Certificate{}, ErrCertificate
-	}
-	return Certificate{Key(said[:32]), Key(said[32:64]), time.UnixMilli(int64(ms))}, nil
 }
 
 func newSeed() (seed [SeedSize]byte, err error) {
