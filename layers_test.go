@@ -27,11 +27,12 @@ var rooms = map[string][]string{
 	"desktop/ui":     {},
 
 	"node": {"node/record", "node/identity", "node/topic", "node/message",
-		"node/history", "node/reconcile", "node/bundle", "node/reach", "pubsub", "storage"},
+		"node/seal", "node/history", "node/reconcile", "node/bundle", "node/reach", "pubsub", "storage"},
 	"node/record":    {},
 	"node/identity":  {},
 	"node/topic":     {"node/record"},
 	"node/message":   {"node/record"},
+	"node/seal":      {},
 	"node/history":   {"node/record", "node/topic", "node/reconcile"},
 	"node/reconcile": {},
 	"node/bundle":    {"node/record", "node/topic"},
@@ -58,7 +59,7 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":               {"cmd/linnet", "cmd/linnet-lab"},
 	"github.com/spf13/pflag":               {"cmd/linnet"},
 	"github.com/marcopolo/simnet":          {"node/nodetest"},
-	"golang.org/x/crypto":                  {"storage"},
+	"golang.org/x/crypto":                  {"node/seal", "storage"},
 	"golang.org/x/sync":                    {"storage"},
 	"golang.org/x/sys":                     {"desktop/shell", "storage"},
 }
