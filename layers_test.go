@@ -27,7 +27,7 @@ var rooms = map[string][]string{
 	"desktop/ui":     {},
 
 	"node": {"node/record", "node/identity", "node/topic", "node/message",
-		"node/seal", "node/history", "node/reconcile", "node/bundle", "node/reach", "pubsub", "storage"},
+		"node/seal", "node/history", "node/reconcile", "node/bundle", "node/vault", "node/reach", "pubsub", "storage"},
 	"node/record":    {},
 	"node/identity":  {},
 	"node/topic":     {"node/record"},
@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 	"node/history":   {"node/record", "node/topic", "node/reconcile"},
 	"node/reconcile": {},
 	"node/bundle":    {"node/record", "node/topic"},
+	"node/vault":     {},
 	"node/reach":     {},
 	"node/nodetest":  {"node", "node/reach"},
 
@@ -59,7 +60,9 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":               {"cmd/linnet", "cmd/linnet-lab"},
 	"github.com/spf13/pflag":               {"cmd/linnet"},
 	"github.com/marcopolo/simnet":          {"node/nodetest"},
-	"golang.org/x/crypto":                  {"node/seal", "storage"},
+	"filippo.io/age":                       {"node/vault"},
+	"github.com/zalando/go-keyring":        {"node/vault"},
+	"golang.org/x/crypto":                  {"node/seal", "node/vault", "storage"},
 	"golang.org/x/sync":                    {"storage"},
 	"golang.org/x/sys":                     {"desktop/shell", "storage"},
 }

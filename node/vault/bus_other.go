@@ -1,0 +1,5 @@
+//go:build !unix || darwin
+
+package vault
+
+func sessionBus() error { return nil }
