@@ -147,6 +147,13 @@ func checkOrder(t *testing.T, steps []string) {
 
 // TestCrashCreate crashes while the first key is made: the next start makes one.
 func TestCrashCreate(t *testing.T) {
+	c := config(t.TempDir())
+	step, seen := crashing(100)
+	c.step = step
+	open(t, c)
+	if !slices.Equal(*seen, []string{"write", "link", "rename", "sync"}) {
+		t.Errorf("a new key is made in the steps %v", *seen)
+	}
 	for n := range 3 {
 		dir := t.TempDir()
 		c := config(dir)

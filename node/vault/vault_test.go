@@ -267,6 +267,14 @@ func TestMissing(t *testing.T) {
 	if got := string(read(t, filepath.Join(dir, "key.old"))); got != strings.Repeat("k", KeySize) {
 		t.Error("what may be the only key was destroyed")
 	}
+	// With nothing left that it could open, it goes.
+	for _, name := range config(dir).Sealed {
+		os.RemoveAll(filepath.Join(dir, name))
+	}
+	open(t, config(dir))
+	if got := names(t, dir); slices.Contains(got, "key.old") || !slices.Contains(got, "key") {
+		t.Errorf("there is %v", got)
+	}
 }
 
 // TestChanged shows that an open vault does not bring back a key that was wiped or changed elsewhere.
