@@ -247,6 +247,9 @@ func TestCrashDecoy(t *testing.T) {
 // checkWiped opens what a crash left and compares it with what was there.
 func checkWiped(t *testing.T, c Config, key, raw []byte, begun bool, form Form) {
 	t.Helper()
+	if begun && form == Plain {
+		c.Passphrase = nil
+	}
 	v, err := Open(t.Context(), c)
 	if err != nil {
 		t.Error(err)
@@ -282,6 +285,21 @@ func TestTwoNames(t *testing.T) {
 	}
 	if got := names(t, dir); !slices.Equal(got, []string{"key"}) {
 		t.Fatalf("left over: %v", got)
+	}
+}
+
+// TestKilled is a program that was killed between the renaming and the sync: the
+// renaming is made certain before the old file is overwritten.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	open(t, config(dir))
+	write(t, filepath.Join(dir, "key.old"), strings.Repeat("o", KeySize))
+	c := config(dir)
+	step, seen := crashing(100)
+	c.step = step
+	open(t, c)
+	if !slices.Equal(*seen, []string{"sync", "overwrite key.old", "remove key.old"}) {
+		t.Errorf("tidied in the steps %v", *seen)
 	}
 }
 

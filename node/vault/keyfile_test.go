@@ -161,7 +161,10 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: longer: %v", v.What, err)
 		}
 	}
-	for _, b := range [][]byte{nil, {}, make([]byte, KeySize), make([]byte, 4000), []byte(magic)} {
+	wiping := encodeWiping(secretID{}, nil)
+	for _, b := range [][]byte{nil, {}, make([]byte, KeySize), make([]byte, 4000), []byte(magic),
+		encodeWiping(secretID{}, wiping), encodeWiping(secretID{}, vectorKey), encodeWiping(secretID{}, []byte("x")),
+		sealKeyring(vectorKey, secretID{}, vectorKey, &counting{})} {
 		if _, err := decode(b, maxCost); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%d bytes: %v", len(b), err)
 		}

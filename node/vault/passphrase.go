@@ -37,7 +37,7 @@ func (c cost) within(limit cost) bool {
 		c.memory >= 8*uint32(c.lanes) && c.memory <= limit.memory
 }
 
-// derive makes the key of both slots from a passphrase. PROTOCOL.md §10.2
+// derive makes the key of both slots from a passphrase. PROTOCOL.md §10.1
 func derive(passphrase []byte, salt [saltSize]byte, c cost) []byte {
 	return argon2.IDKey(passphrase, salt[:], c.passes, c.memory, c.lanes, KeySize)
 }

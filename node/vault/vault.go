@@ -28,8 +28,14 @@
 // it likes; file systems that copy on write, snapshots, backups and journals keep old
 // blocks too; and file systems without hard links (FAT) are not overwritten at all.
 // Who gets hold of such remains and knows the passphrase of that time, or finds the
-// key as it lay there before there was one, has the master key. A passphrase set at
-// the first start, before anything is written, leaves no such remains.
+// key as it lay there before there was one, has the master key. Only a passphrase that
+// is given to the first Open leaves no open key behind.
+//
+// # What a decoy hides
+//
+// The key file is the same size and looks as random whether a decoy was set or not,
+// and after it was typed it is an ordinary key file again. It hides nothing from somebody who copied
+// the disk before, and it does not explain why the folder is new.
 package vault
 
 import (
@@ -42,75 +48,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 )
 
 // KeySize is the length of a master key.
 const KeySize = 32
-
-// Config says which folder, and what in it is ours.
-type Config struct {
-	Dir string // the data folder, required; made where it is missing
-	// Sealed are names in Dir whose contents only the key opens. While one is there, no new key is made.
-	Sealed []string
-	// Other are further names in Dir that a wipe deletes. What is in neither list is never touched.
-	Other []string
-	// Passphrase as it was typed: bytes of UTF-8, nothing trimmed or normalised. Needed
-	// for the form [Passphrase] only. It stays the caller's, who clears it.
-	Passphrase []byte
-
-	cost  cost // zero: defaultCost
-	rings rings
-	step  func(string) error // called before each change on disk
-}
-
-// Form is how the key file keeps the key.
-type Form byte
-
-// Forms of the key file. Those below 16 are numbers on disk.
-const (
-	None       Form = 0  // there is no key yet
-	Passphrase Form = 1  // sealed under a passphrase
-	Keyring    Form = 2  // sealed under a secret in the system's keyring
-	Wiping     Form = 3  // a wipe is under way; the next Open completes it
-	Plain      Form = 16 // the key as it is
-)
-
-// String is a word for logs.
-func (f Form) String() string {
-	switch f {
-	case None:
-		return "none"
-	case Passphrase:
-		return "passphrase"
-	case Keyring:
-		return "keyring"
-	case Wiping:
-		return "wiping"
-	case Plain:
-		return "plain"
-	}
-	return fmt.Sprintf("form %d", byte(f))
-}
-
-// Look tells how the key in dir is kept, so that a program knows whether to ask for
-// a passphrase. It changes nothing. Errors: ErrDamaged, ErrNewer.
-func Look(dir string) (Form, error) {
-	d, err := openFolder(dir, nil)
-	if errors.Is(err, fs.ErrNotExist) {
-		return None, nil
-	}
-	if err != nil {
-		return None, err
-	}
-	defer d.close()
-	f, err := d.keyFile()
-	if errors.Is(err, fs.ErrNotExist) {
-		return None, nil
-	}
-	return f.form, err
-}
 
 // Vault is the opened key of one data folder. Its methods are safe for concurrent use.
 type Vault struct {
@@ -122,9 +64,10 @@ type Vault struct {
 	key  []byte  // nil when closed
 }
 
-// Open reads the key, or makes one, plain, where there is neither a key nor anything
-// in Config.Sealed. What an earlier crash left is put right first: an unfinished
-// replacement is dropped, an unfinished wipe completed. One try of a passphrase costs one argon2;
+// Open reads the key, or makes one where there is neither a key nor anything in
+// Config.Sealed: sealed from its first moment if there is a passphrase, else plain.
+// What an earlier crash left is put right first: an unfinished replacement is
+// dropped, an unfinished wipe completed. One try of a passphrase costs one argon2;
 // a keyring gets 15 seconds to answer. ctx bounds the keyring only.
 //
 // The decoy passphrase destroys the master key and deletes Config.Sealed and
@@ -159,7 +102,7 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 		f, err = d.keyFile()
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := v.create(d); err != nil {
+		if err := v.create(d, passphrase); err != nil {
 			return nil, err
 		}
 		return v, nil
@@ -231,7 +174,7 @@ func (v *Vault) startOver(ctx context.Context, d *folder, derived []byte) error 
 }
 
 // create makes the first key.
-func (v *Vault) create(d *folder) error {
+func (v *Vault) create(d *folder, passphrase []byte) error {
 	for _, name := range v.cfg.Sealed {
 		if _, err := d.root.Lstat(name); err == nil {
 			return fmt.Errorf("%w (%s)", ErrMissing, filepath.Join(v.cfg.Dir, keyName))
@@ -242,10 +185,17 @@ func (v *Vault) create(d *folder) error {
 	}
 	key := make([]byte, KeySize)
 	rand.Read(key)
-	if err := d.replace(key); err != nil {
+	raw := slices.Clone(key)
+	if len(passphrase) > 0 {
+		if err := checkPassphrase(passphrase); err != nil {
+			return err
+		}
+		raw = sealPassphrase(key, passphrase, nil, v.cfg.cost.orDefault(), rand.Reader)
+	}
+	if err := d.replace(raw); err != nil {
 		return err
 	}
-	f, err := decode(slices.Clone(key), maxCost)
+	f, err := decode(raw, maxCost)
 	v.file, v.key = f, key
 	return err
 }
@@ -396,19 +346,5 @@ func (v *Vault) Close() error {
 	Clear(v.key)
 	Clear(v.file.plain)
 	v.key = nil
-	return nil
-}
-
-// check refuses what would let a wipe reach beyond the names that were meant.
-func (c Config) check() error {
-	if c.Dir == "" {
-		return errors.New("vault: Config.Dir is empty, name a data folder")
-	}
-	for _, name := range slices.Concat(c.Sealed, c.Other) {
-		same := func(own string) bool { return strings.EqualFold(own, name) }
-		if name == "." || !filepath.IsLocal(name) || strings.ContainsAny(name, `/\:`) || slices.ContainsFunc([]string{keyName, newName, oldName}, same) {
-			return fmt.Errorf("vault: %q is not the name of something in the data folder", name)
-		}
-	}
 	return nil
 }

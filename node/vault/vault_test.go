@@ -135,6 +135,31 @@ func TestOld(t *testing.T) {
 	}
 }
 
+// TestFirst seals a new key from the start: it never lies open on the disk.
+func TestFirst(t *testing.T) {
+	dir := t.TempDir()
+	var key []byte
+	c := with(config(dir), "one")
+	c.step = func(string) error {
+		for _, name := range names(t, dir) {
+			if len(read(t, filepath.Join(dir, name))) == KeySize {
+				t.Errorf("%s is a plain key", name)
+			}
+		}
+		return nil
+	}
+	v := open(t, c)
+	if key = v.Key(); v.Form() != Passphrase || len(key) != KeySize {
+		t.Fatalf("form %v", v.Form())
+	}
+	if got := open(t, with(config(dir), "one")); !bytes.Equal(got.Key(), key) {
+		t.Error("another key")
+	}
+	if _, err := Open(t.Context(), with(config(t.TempDir()), strings.Repeat("x", 1025))); !errors.Is(err, ErrPassphraseForm) {
+		t.Error(err)
+	}
+}
+
 func checkMode(t *testing.T, dir string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {

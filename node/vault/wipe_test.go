@@ -229,6 +229,9 @@ func TestDecoy(t *testing.T) {
 		t.Error("the file looks different")
 	}
 	fresh := v.Key()
+	if bytes.Equal(fresh, make([]byte, KeySize)) {
+		t.Error("the new key is not random")
+	}
 	v = open(t, with(config(dir), "decoy"))
 	if v.Wiped() || !bytes.Equal(v.Key(), fresh) {
 		t.Error("the second time the decoy is not the ordinary passphrase of the fresh folder")
