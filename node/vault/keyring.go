@@ -18,6 +18,8 @@ const (
 	keyringService = "Linnet"
 	// keyringPatience is how long a keyring may take: it may ask the person to unlock it.
 	keyringPatience = 15 * time.Second
+	// forgetPatience is how long it may take to remove a secret: a wipe waits for it.
+	forgetPatience = 3 * time.Second
 )
 
 // rings speaks with the system's keyring: Secret Service, Keychain or Credential Manager.
@@ -86,6 +88,8 @@ func (r rings) get(ctx context.Context, id secretID) ([]byte, error) {
 
 // forget removes a secret, if the keyring lets it.
 func (r rings) forget(ctx context.Context, id secretID) {
+	ctx, cancel := context.WithTimeout(ctx, forgetPatience)
+	defer cancel()
 	_, _ = ask(ctx, func() (string, error) { return "", r.orSystem().remove(keyringService, id.name()) })
 }
 

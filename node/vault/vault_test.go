@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zalando/go-keyring"
@@ -378,6 +379,29 @@ func TestWeak(t *testing.T) {
 			t.Errorf("%q: weak is %v", p, !want)
 		}
 	}
+}
+
+// TestTogether uses one vault from several goroutines.
+func TestTogether(t *testing.T) {
+	v := open(t, config(t.TempDir()))
+	key := v.Key()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for range 5 {
+				if err := v.SetPassphrase(t.Context(), fmt.Append(nil, i), nil); err != nil {
+					t.Error(err)
+				}
+				if err := v.Check([]byte("x")); !errors.Is(err, ErrPassphrase) {
+					t.Error(err)
+				}
+				if !bytes.Equal(v.Key(), key) || v.Form() != Passphrase || v.Wiped() {
+					t.Error("another key or form")
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestClear(t *testing.T) {
