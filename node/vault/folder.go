@@ -89,14 +89,16 @@ func (d *folder) open(name string, flag int) (*os.File, error) {
 // replace puts b in the place of the key file at once: after a crash there is the
 // old file or the new one, whole. The old one keeps a second name until the new one is on
 // disk for good, and is overwritten only then; a crash in between leaves that to tidy.
-// After ErrLeftover the new file holds and the old one is not destroyed.
-func (d *folder) replace(b []byte) error {
+// After ErrLeftover the new file holds and the old one is not destroyed. Where a file
+// system has no links the old bytes are not overwritten, unless sure asks for them: then that is an error
+// and nothing is replaced.
+func (d *folder) replace(b []byte, sure bool) error {
 	if err := d.tidy(); err != nil {
 		return err
 	}
 	err := d.write(b)
 	if err == nil {
-		err = d.keep()
+		err = d.keep(sure)
 	}
 	if err != nil {
 		return fmt.Errorf("vault: write the file that unlocks your data: %w", errors.Join(err, d.tidy()))
@@ -123,13 +125,14 @@ func (d *folder) write(b []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// keep gives the key file its second name. Where that fails there is no key yet, or
-// the file system has no links: then the old bytes are not overwritten.
-func (d *folder) keep() error {
+// keep gives the key file, if there is one yet, its second name.
+func (d *folder) keep(sure bool) error {
 	if err := d.step("link"); err != nil {
 		return err
 	}
-	_ = d.root.Link(keyName, oldName)
+	if err := d.root.Link(keyName, oldName); sure && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return nil
 }
 
@@ -139,7 +142,7 @@ func (d *folder) swap() error {
 		return err
 	}
 	if err := d.root.Rename(newName, keyName); err != nil {
-		return err
+		return errors.Join(err, d.tidy())
 	}
 	return d.settle()
 }

@@ -26,7 +26,7 @@
 // ones first, which helps on magnetic disks with an ordinary file system. Flash
 // storage (every SSD, stick and phone) writes elsewhere and keeps the old cells until
 // it likes; file systems that copy on write, snapshots, backups and journals keep old
-// blocks too; and file systems without hard links (FAT) are not overwritten at all.
+// blocks too; and on file systems without hard links (FAT) only a wipe overwrites.
 // Who gets hold of such remains and knows the passphrase of that time, or finds the
 // key as it lay there before there was one, has the master key. Only a passphrase that
 // is given to the first Open leaves no open key behind.
@@ -192,7 +192,7 @@ func (v *Vault) create(d *folder, passphrase []byte) error {
 		}
 		raw = sealPassphrase(key, passphrase, nil, v.cfg.cost.orDefault(), rand.Reader)
 	}
-	if err := d.replace(raw); err != nil {
+	if err := d.replace(raw, false); err != nil {
 		return err
 	}
 	f, err := decode(raw, maxCost)
@@ -326,7 +326,7 @@ func (v *Vault) change(ctx context.Context, make func() ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
-	err = d.replace(raw)
+	err = d.replace(raw, false)
 	if err != nil && !errors.Is(err, ErrLeftover) {
 		return err
 	}

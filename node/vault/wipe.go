@@ -37,7 +37,7 @@ func Wipe(ctx context.Context, cfg Config) error {
 func (d *folder) wipe(ctx context.Context, cfg Config, next []byte) error {
 	f, _ := d.keyFile()
 	mark := encodeWiping(f.id, next)
-	err := d.replace(mark)
+	err := d.replace(mark, true)
 	if err != nil && !errors.Is(err, ErrLeftover) {
 		err = d.inPlace(mark, err)
 	}
@@ -50,8 +50,8 @@ func (d *folder) wipe(ctx context.Context, cfg Config, next []byte) error {
 	return d.finish(ctx, cfg, f)
 }
 
-// inPlace is for a disk that is full or a folder that takes no new files: the key
-// is overwritten where it lies. A crash in here leaves a damaged file, and no key.
+// inPlace is for a disk that is full, a folder that takes no new files and a file
+// system without links: the key is overwritten where it lies. A crash in here leaves a damaged file, and no key.
 func (d *folder) inPlace(b []byte, cause error) error {
 	if err := d.step("in place"); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (d *folder) finish(ctx context.Context, cfg Config, f keyFile) error {
 		return fmt.Errorf("%w (%w)", ErrUnfinished, err)
 	}
 	if len(f.next) > 0 {
-		return d.replace(f.next)
+		return d.replace(f.next, false)
 	}
 	return d.remove(keyName)
 }

@@ -130,9 +130,22 @@ func TestWipeLinks(t *testing.T) {
 	}
 }
 
-// TestWipeFull is a wipe on a disk that takes no new file: the key goes all the same.
-func TestWipeFull(t *testing.T) {
-	for _, form := range []Form{Plain, Passphrase} {
+// TestWipeInPlace is a wipe on a disk that is full, and on one that has no links: the key goes all the same.
+func TestWipeInPlace(t *testing.T) {
+	full := func(dir, s string) error {
+		if s == "write" {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}
+	linkless := func(dir, s string) error {
+		if s == "link" { // what is there already cannot be linked to
+			write(t, filepath.Join(dir, "key.old"), "in the way")
+		}
+		return nil
+	}
+	for i, step := range []func(dir, s string) error{full, full, linkless, linkless} {
+		form := []Form{Plain, Passphrase}[i%2]
 		dir := t.TempDir()
 		v := open(t, config(dir))
 		set(t, v, form, "one")
@@ -141,14 +154,8 @@ func TestWipeFull(t *testing.T) {
 		if err := os.Link(filepath.Join(dir, "key"), filepath.Join(dir, "other", "witness")); err != nil {
 			t.Fatal(err)
 		}
-		full := errors.New("the disk is full")
 		c := config(dir)
-		c.step = func(s string) error {
-			if s == "write" {
-				return full
-			}
-			return nil
-		}
+		c.step = func(s string) error { return step(dir, s) }
 		if err := Wipe(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
