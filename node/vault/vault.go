@@ -22,8 +22,8 @@
 //
 // # What a disk gives away
 //
-// When the key file is replaced, the old file's bytes are overwritten with random
-// ones first, which helps on magnetic disks with an ordinary file system. Flash
+// When the key file is replaced, the old file is overwritten with random bytes before
+// it is removed, which helps on magnetic disks with an ordinary file system. Flash
 // storage (every SSD, stick and phone) writes elsewhere and keeps the old cells until
 // it likes; file systems that copy on write, snapshots, backups and journals keep old
 // blocks too; and on file systems without hard links (FAT) only a wipe overwrites.
