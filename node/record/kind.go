@@ -17,6 +17,10 @@ const (
 	KindPost     Kind = 16
 
 	KindCheckpoint Kind = 6 // says how much there is
+
+	// In sealed topics (PROTOCOL.md §11).
+	KindKeys   Kind = 7  // prekeys, epochs and pasts without a text
+	KindSealed Kind = 17 // a text, and keys where they are due
 )
 
 // firstContent is the first kind that is content rather than an op.
@@ -39,8 +43,12 @@ func (k Kind) String() string {
 		return "settings"
 	case KindCheckpoint:
 		return "checkpoint"
+	case KindKeys:
+		return "keys"
 	case KindPost:
 		return "post"
+	case KindSealed:
+		return "sealed"
 	}
 	return fmt.Sprintf("kind %d", uint16(k))
 }

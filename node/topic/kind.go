@@ -2,6 +2,7 @@ package topic
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,7 +14,18 @@ type Kind uint8
 const (
 	Broadcast Kind = 1 // who was granted a role writes, anybody reads
 	Open      Kind = 2 // anybody writes and reads
+	Private   Kind = 3 // members write and read, sealed
+	Direct    Kind = 4 // two people write and read, sealed
 )
+
+// kinds are those of this version.
+var kinds = [...]Kind{Broadcast, Open, Private, Direct}
+
+// IsKnown reports whether this version knows k.
+func (k Kind) IsKnown() bool { return slices.Contains(kinds[:], k) }
+
+// IsSealed reports whether only members can read.
+func (k Kind) IsSealed() bool { return k == Private || k == Direct }
 
 func (k Kind) String() string {
 	switch k {
@@ -21,19 +33,22 @@ func (k Kind) String() string {
 		return "broadcast"
 	case Open:
 		return "open"
+	case Private:
+		return "private"
+	case Direct:
+		return "direct"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
 // ParseKind reads what String writes.
 func ParseKind(s string) (Kind, error) {
-	switch s {
-	case "broadcast":
-		return Broadcast, nil
-	case "open":
-		return Open, nil
+	for _, k := range kinds {
+		if s == k.String() {
+			return k, nil
+		}
 	}
-	return 0, fmt.Errorf("topic: unknown kind %.40q, choose broadcast or open", s)
+	return 0, fmt.Errorf("topic: unknown kind %.40q, choose broadcast, open, private or direct", s)
 }
 
 // Role is what a key may do. The numbers are on the wire, a higher one may do

@@ -109,7 +109,7 @@ func openLink(b []byte) (Link, error) {
 	if w.Version != linkVersion {
 		return Link{}, fmt.Errorf("%w: it was made by a newer Linnet, update this one", ErrLink)
 	}
-	if len(w.Topic) != 32 || len(w.Peers) > maxLinkPeers || (w.Kind != Broadcast && w.Kind != Open) {
+	if len(w.Topic) != 32 || len(w.Peers) > maxLinkPeers || !w.Kind.IsKnown() {
 		return Link{}, fmt.Errorf("%w: it leads to nothing that this version knows", ErrLink)
 	}
 	if err := sameName(w.Name, ""); err != nil {

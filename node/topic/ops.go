@@ -25,7 +25,8 @@ const NonceSize = 16
 // maxGrants bounds the grants inside a genesis.
 const maxGrants = 16
 
-// Genesis begins a topic.
+// Genesis begins a topic. In a sealed one name and description are empty: they
+// come sealed, as settings.
 type Genesis struct {
 	Nonce       []byte  `cbor:"1,keyasint"` // NonceSize random bytes
 	Kind        Kind    `cbor:"2,keyasint"`
@@ -35,10 +36,15 @@ type Genesis struct {
 }
 
 // Grant gives a key a role, for ever or until Expiry.
+//
+// A seat is a key that an inviter makes for somebody whose own key it does not
+// know yet. The first record of its chain is a grant by which the invited gives
+// its role, or a lower one, to a key of theirs; nothing else of it counts.
 type Grant struct {
 	Key    record.Writer `cbor:"1,keyasint"`
 	Role   Role          `cbor:"2,keyasint"`
 	Expiry int64         `cbor:"3,keyasint,omitempty"` // ms since 1970 of the last record that counts; 0 is never
+	Seat   bool          `cbor:"4,keyasint,omitempty"` // the key only hands its role on, once
 }
 
 // Revoke ends a key's rights: records of its chain after LastSeq do not count.
@@ -79,10 +85,14 @@ func (g Genesis) Sign(root ed25519.PrivateKey, now int64) (*record.Record, error
 }
 
 func (g Genesis) check() error {
-	if len(g.Nonce) != NonceSize || (g.Kind != Broadcast && g.Kind != Open) || len(g.Grants) > maxGrants {
+	if len(g.Nonce) != NonceSize || !g.Kind.IsKnown() || len(g.Grants) > maxGrants {
 		return fmt.Errorf("%w: genesis", ErrOp)
 	}
-	if err := sameName(g.Name, g.Description); err != nil {
+	if g.Kind.IsSealed() {
+		if g.Name != "" || g.Description != "" {
+			return fmt.Errorf("%w: a sealed topic's name in clear", ErrOp)
+		}
+	} else if err := sameName(g.Name, g.Description); err != nil {
 		return err
 	}
 	for _, grant := range g.Grants {
@@ -184,11 +194,18 @@ func openRevoke(r *record.Record) (v Revoke, err error) {
 	return v, err
 }
 
-func openSettings(r *record.Record) (s Settings, err error) {
-	if err = openBody(r, &s); err == nil {
-		err = sameName(s.Name, s.Description)
+func openSettings(r *record.Record) (Settings, error) {
+	body, _ := r.Body()
+	return OpenSettings(body)
+}
+
+// OpenSettings reads the body of settings, which come sealed in a sealed topic.
+// The error matches ErrOp or ErrText.
+func OpenSettings(body []byte) (s Settings, err error) {
+	if err := record.DecodeBody(body, &s); err != nil {
+		return s, fmt.Errorf("%w: %v", ErrOp, err)
 	}
-	return s, err
+	return s, sameName(s.Name, s.Description)
 }
 
 // never is the last seq of a chain that was not revoked.

@@ -37,6 +37,8 @@ type right struct {
 	role    Role
 	expiry  int64 // last ms that counts, 0 for ever
 	lastSeq uint64
+	seat    bool // it only hands its role on
+	used    bool // and has done so
 }
 
 func (r right) covers(seq uint64, time int64) bool {
@@ -72,6 +74,9 @@ func (s *State) Apply(r *record.Record) error {
 	if _, ok := s.seen[r.ID()]; ok {
 		return nil
 	}
+	if !s.suits(r.Kind) {
+		return fmt.Errorf("%w: %s in a %s topic", ErrOp, r.Kind, s.Kind())
+	}
 	o := op{id: r.ID(), issuer: r.Writer, seq: r.Seq, time: r.Time}
 	switch r.Kind {
 	case record.KindIntro:
@@ -79,9 +84,7 @@ func (s *State) Apply(r *record.Record) error {
 		if err != nil {
 			return err
 		}
-		if r.Seq > s.names[r.Writer].seq {
-			s.names[r.Writer] = intro{r.Seq, i.Name}
-		}
+		s.Call(r.Writer, r.Seq, i.Name)
 		return nil
 	case record.KindGrant:
 		g, err := openGrant(r)
@@ -104,10 +107,29 @@ func (s *State) Apply(r *record.Record) error {
 	default:
 		return nil
 	}
+	s.add(o)
+	return nil
+}
+
+// Call notes what a writer calls itself, as its record of this seq says. The
+// record with the highest number counts.
+func (s *State) Call(w record.Writer, seq uint64, name string) {
+	if seq > s.names[w].seq {
+		s.names[w] = intro{seq, name}
+	}
+}
+
+// ApplySettings is Apply for settings that came sealed in r.
+func (s *State) ApplySettings(r *record.Record, v Settings) {
+	if _, ok := s.seen[r.ID()]; !ok {
+		s.add(op{id: r.ID(), issuer: r.Writer, seq: r.Seq, time: r.Time, settings: &v})
+	}
+}
+
+func (s *State) add(o op) {
 	s.seen[o.id] = struct{}{}
 	s.ops = append(s.ops, o)
 	s.fold()
-	return nil
 }
 
 // fold works the rights out anew, from the top down. An issuer rules only over
@@ -118,7 +140,16 @@ func (s *State) fold() {
 	for _, g := range s.genesis.Grants {
 		s.grant(g, root)
 	}
-	for level := root; level >= Admin; level-- {
+	for level := root; level >= Writer; level-- {
+		var seated []op
+		for _, o := range s.ops {
+			if o.grant != nil && s.takesSeat(o, level) {
+				seated = append(seated, o)
+			}
+		}
+		for _, o := range seated {
+			s.seat(*o.grant, o.issuer, level)
+		}
 		for _, o := range s.ops {
 			if o.grant != nil && s.holds(o, level) {
 				s.grant(*o.grant, level)
@@ -147,9 +178,24 @@ func (o *op) before(p *op) bool {
 	return bytes.Compare(o.id[:], p.id[:]) < 0
 }
 
+// holds reports whether o's issuer rules over lower roles from this level.
 func (s *State) holds(o op, level Role) bool {
 	r, ok := s.rights[o.issuer]
-	return ok && r.role == level && r.covers(o.seq, o.time)
+	return ok && r.role == level && level >= Admin && !r.seat && r.covers(o.seq, o.time)
+}
+
+// takesSeat reports whether o is the one grant that a seat of this level makes.
+func (s *State) takesSeat(o op, level Role) bool {
+	r, ok := s.rights[o.issuer]
+	return ok && r.role == level && r.seat && o.seq == 1 && r.covers(o.seq, o.time) && !o.grant.Seat && o.grant.Role <= level
+}
+
+// seat hands the role of a seat on.
+func (s *State) seat(g Grant, from record.Writer, level Role) {
+	r := s.rights[from]
+	r.used = true
+	s.rights[from] = r
+	s.grant(g, level+1)
 }
 
 func (s *State) grant(g Grant, by Role) {
@@ -158,11 +204,14 @@ func (s *State) grant(g Grant, by Role) {
 	case g.Role >= by:
 		return
 	case !ok:
-		r = right{lastSeq: never, role: g.Role, expiry: g.Expiry}
+		r = right{lastSeq: never, role: g.Role, expiry: g.Expiry, seat: g.Seat}
 	case g.Role > r.role:
-		r.role, r.expiry = g.Role, g.Expiry
-	case g.Role == r.role && r.expiry != 0 && (g.Expiry == 0 || g.Expiry > r.expiry):
-		r.expiry = g.Expiry
+		r.role, r.expiry, r.seat = g.Role, g.Expiry, g.Seat
+	case g.Role == r.role:
+		if r.expiry != 0 && (g.Expiry == 0 || g.Expiry > r.expiry) {
+			r.expiry = g.Expiry
+		}
+		r.seat = r.seat && g.Seat
 	}
 	s.rights[g.Key] = r
 }
@@ -183,7 +232,7 @@ func (s *State) revoke(v Revoke, by Role) {
 
 func (s *State) may(w record.Writer, seq uint64, time int64, need Role) bool {
 	r, ok := s.rights[w]
-	return ok && r.role >= need && r.covers(seq, time)
+	return ok && r.role >= need && !r.seat && r.covers(seq, time)
 }
 
 // ID returns the topic's id.
@@ -214,7 +263,7 @@ func (s *State) NameOf(w record.Writer) string { return s.names[w].name }
 // number of w's next record.
 func (s *State) Role(w record.Writer, seq uint64, time int64) Role {
 	r, ok := s.rights[w]
-	if ok && r.covers(seq, time) && r.role > Reader {
+	if ok && r.covers(seq, time) && r.role > Reader && !r.seat {
 		return r.role
 	}
 	if s.genesis.Kind == Open && (!ok || r.covers(seq, time)) {
@@ -223,7 +272,33 @@ func (s *State) Role(w record.Writer, seq uint64, time int64) Role {
 	return Reader
 }
 
-// Check reports with ErrRight whether r's writer may write it.
+// Member is a key to which a sealed topic is sealed.
+type Member struct {
+	Key  record.Writer
+	Role Role
+	Seat bool // nobody has taken it yet
+}
+
+// Members returns the keys of a sealed topic's devices and seats at a time, and
+// those that were such and are not any more, both ascending. The root key is
+// neither: it signs and does not read.
+func (s *State) Members(now int64) (present []Member, removed []record.Writer) {
+	for w, r := range s.rights {
+		switch {
+		case w == s.root || r.role < Writer:
+		case r.lastSeq != never || r.used || r.expiry != 0 && now > r.expiry:
+			removed = append(removed, w)
+		default:
+			present = append(present, Member{w, r.role, r.seat})
+		}
+	}
+	slices.SortFunc(present, func(a, b Member) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	slices.SortFunc(removed, func(a, b record.Writer) int { return bytes.Compare(a[:], b[:]) })
+	return present, removed
+}
+
+// Check reports with ErrRight whether r's writer may write it, and with ErrOp
+// that nobody may: a name in clear in a sealed topic.
 func (s *State) Check(r *record.Record) error {
 	need := Writer
 	switch r.Kind {
@@ -232,11 +307,37 @@ func (s *State) Check(r *record.Record) error {
 			return nil
 		}
 		return fmt.Errorf("%w: another genesis", ErrOp)
-	case record.KindGrant, record.KindRevoke, record.KindSettings, record.KindCheckpoint:
+	case record.KindGrant:
+		if s.isSeat(r) {
+			return nil
+		}
 		need = Admin
+	case record.KindRevoke, record.KindSettings, record.KindCheckpoint:
+		need = Admin
+	}
+	if !s.suits(r.Kind) {
+		return fmt.Errorf("%w: %s in a %s topic", ErrOp, r.Kind, s.Kind())
 	}
 	if s.Role(r.Writer, r.Seq, r.Time) < need {
 		return fmt.Errorf("%w: %s by %s", ErrRight, r.Kind, r.Writer)
 	}
 	return nil
+}
+
+// isSeat reports whether r is the first word of a seat.
+func (s *State) isSeat(r *record.Record) bool {
+	right, ok := s.rights[r.Writer]
+	return ok && right.seat && r.Seq == 1 && right.covers(r.Seq, r.Time)
+}
+
+// suits reports whether records of a kind have a place in the topic: what people
+// say is sealed where the topic is, and nowhere else.
+func (s *State) suits(k record.Kind) bool {
+	switch k {
+	case record.KindIntro, record.KindSettings, record.KindPost:
+		return !s.Kind().IsSealed()
+	case record.KindKeys, record.KindSealed:
+		return s.Kind().IsSealed()
+	}
+	return true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +21,11 @@ func testKey(n byte) ed25519.PrivateKey {
 
 func genesis(t testing.TB, kind Kind, grants ...Grant) *record.Record {
 	t.Helper()
-	r, err := Genesis{Nonce: make([]byte, NonceSize), Kind: kind, Name: "Allotments", Grants: grants}.Sign(testKey(0), 1000)
+	first := Genesis{Nonce: make([]byte, NonceSize), Kind: kind, Name: "Allotments", Grants: grants}
+	if kind.IsSealed() {
+		first.Name = ""
+	}
+	r, err := first.Sign(testKey(0), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +158,8 @@ func TestOrder(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for round := range 200 {
-		g := genesis(t, Kind(1+rng.IntN(2)), Grant{Key: record.WriterOf(testKey(1)), Role: Owner}, Grant{Key: record.WriterOf(testKey(2)), Role: Admin})
+		kind := kinds[rng.IntN(len(kinds))]
+		g := genesis(t, kind, Grant{Key: record.WriterOf(testKey(1)), Role: Owner}, Grant{Key: record.WriterOf(testKey(2)), Role: Admin, Seat: rng.IntN(2) == 0})
 		var chains []*chain
 		for n := range byte(7) {
 			chains = append(chains, newChain(t, g.TopicID(), n))
@@ -164,9 +170,13 @@ func TestOrder(t *testing.T) {
 		var ops []*record.Record
 		for range 5 + rng.IntN(25) {
 			c, about := chains[rng.IntN(len(chains))], chains[rng.IntN(len(chains))].me()
-			switch rng.IntN(4) {
+			what := rng.IntN(4)
+			if kind.IsSealed() {
+				what = rng.IntN(2)
+			}
+			switch what {
 			case 0:
-				ops = append(ops, c.say(record.KindGrant, Grant{Key: about, Role: Role(1 + rng.IntN(3)), Expiry: int64(rng.IntN(3)) * 1010}))
+				ops = append(ops, c.say(record.KindGrant, Grant{Key: about, Role: Role(1 + rng.IntN(3)), Expiry: int64(rng.IntN(3)) * 1010, Seat: rng.IntN(3) == 0}))
 			case 1:
 				ops = append(ops, c.say(record.KindRevoke, Revoke{Key: about, LastSeq: uint64(rng.IntN(6))}))
 			case 2:
@@ -183,6 +193,92 @@ func TestOrder(t *testing.T) {
 				t.Fatalf("seed %d round %d: the order of %d ops changed the state\n%v\n%v", seed, round, len(ops), got.rights, want.rights)
 			}
 		}
+	}
+}
+
+func TestSeats(t *testing.T) {
+	owner, seat := newChain(t, record.TopicID{}, 1), newChain(t, record.TopicID{}, 2)
+	g := genesis(t, Direct, Grant{Key: owner.me(), Role: Owner}, Grant{Key: seat.me(), Role: Admin, Seat: true})
+	id := g.TopicID()
+	owner, seat = newChain(t, id, 1), newChain(t, id, 2)
+	guest, phone, stranger := newChain(t, id, 3), newChain(t, id, 4), newChain(t, id, 5)
+	keys := func(s *State, now int64) (present []byte, removed []byte) {
+		members, gone := s.Members(now)
+		for n := range byte(6) {
+			w := record.WriterOf(testKey(n))
+			if slices.ContainsFunc(members, func(m Member) bool { return m.Key == w }) {
+				present = append(present, n)
+			}
+			if slices.Contains(gone, w) {
+				removed = append(removed, n)
+			}
+		}
+		return present, removed
+	}
+	expect := func(what string, s *State, present, removed []byte) {
+		t.Helper()
+		p, r := keys(s, 5000)
+		if !slices.Equal(p, present) || !slices.Equal(r, removed) {
+			t.Errorf("%s: members %v, removed %v, want %v and %v", what, p, r, present, removed)
+		}
+	}
+
+	expect("invited", state(t, g), []byte{1, 2}, nil)
+	take := seat.say(record.KindGrant, Grant{Key: guest.me(), Role: Admin})
+	again := seat.say(record.KindGrant, Grant{Key: stranger.me(), Role: Writer})
+	second := guest.say(record.KindGrant, Grant{Key: phone.me(), Role: Writer})
+	s := state(t, g, second, again, take)
+	expect("taken", s, []byte{1, 3, 4}, []byte{2})
+	if s.Role(guest.me(), 2, 5000) != Admin || s.Role(stranger.me(), 1, 5000) != Reader || s.Role(seat.me(), 1, 5000) != Reader {
+		t.Error("who took the seat has not its role, or somebody else has")
+	}
+	if err := state(t, g).Check(take); err != nil {
+		t.Errorf("taking a seat: %v", err)
+	}
+	for _, r := range []*record.Record{again, seat.say(record.KindSealed, 1), seat.say(record.KindRevoke, Revoke{Key: guest.me()})} {
+		if err := s.Check(r); !errors.Is(err, ErrRight) {
+			t.Errorf("the seat's %s: %v", r.Kind, err)
+		}
+	}
+	expect("revoked before", state(t, g, take, owner.say(record.KindRevoke, Revoke{Key: seat.me(), LastSeq: 0})), []byte{1}, []byte{2})
+	other := newChain(t, id, 2)
+	expect("too high", state(t, g, other.say(record.KindGrant, Grant{Key: guest.me(), Role: Owner})), []byte{1, 2}, nil)
+	other = newChain(t, id, 2)
+	expect("a seat of a seat", state(t, g, other.say(record.KindGrant, Grant{Key: guest.me(), Role: Writer, Seat: true})), []byte{1, 2}, nil)
+}
+
+func TestSealedTopic(t *testing.T) {
+	owner := newChain(t, record.TopicID{}, 1)
+	g := genesis(t, Private, Grant{Key: owner.me(), Role: Owner})
+	owner = newChain(t, g.TopicID(), 1)
+	s := state(t, g)
+	for _, r := range []*record.Record{
+		owner.say(record.KindIntro, Intro{"Anna"}), owner.say(record.KindSettings, Settings{Name: "x"}), owner.say(record.KindPost, 1),
+	} {
+		if err := s.Check(r); !errors.Is(err, ErrOp) {
+			t.Errorf("%s in clear: %v", r.Kind, err)
+		}
+	}
+	sealed := owner.say(record.KindSealed, 1)
+	if err := s.Check(sealed); err != nil {
+		t.Error(err)
+	}
+	s.ApplySettings(sealed, Settings{Name: "Allotments", Description: "d"})
+	s.Call(owner.me(), 7, "Anna")
+	s.Call(owner.me(), 6, "Boris")
+	if s.Name() != "Allotments" || s.NameOf(owner.me()) != "Anna" {
+		t.Errorf("%q, %q", s.Name(), s.NameOf(owner.me()))
+	}
+	guest := newChain(t, g.TopicID(), 2)
+	s.ApplySettings(guest.say(record.KindSealed, 1), Settings{Name: "Mine"})
+	if s.Name() != "Allotments" {
+		t.Error("anybody may rename")
+	}
+	if err := state(t, genesis(t, Open)).Check(sealed); err == nil {
+		t.Error("a sealed text in an open topic")
+	}
+	if _, err := (Genesis{Nonce: make([]byte, NonceSize), Kind: Private, Name: "Allotments"}).Sign(testKey(0), 1); !errors.Is(err, ErrOp) {
+		t.Errorf("a sealed topic's name in clear: %v", err)
 	}
 }
 
@@ -239,7 +335,7 @@ func FuzzOps(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := NewState(r); err == nil && (s.Name() == "" || s.ID() != r.TopicID()) {
+		if s, err := NewState(r); err == nil && ((s.Name() == "") != s.Kind().IsSealed() || s.ID() != r.TopicID()) {
 			t.Errorf("a genesis made %q", s.Name())
 		}
 	})
