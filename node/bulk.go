@@ -123,10 +123,14 @@ func (t *Topic) behind(r *record.Record) (*record.Record, error) {
 // storeMany stores records that passed.
 func (t *Topic) storeMany(ctx context.Context, rs []*record.Record, loud bool, taken *history.Taken) error {
 	b := storage.Batch{Puts: make([]storage.Put, len(rs))}
+	var pend []*record.Record
 	for i, r := range rs {
 		b.Puts[i].Record = stored(r)
 		if loud {
 			b.Puts[i].Event = eventOf(r)
+		}
+		if t.pend(&b, r) {
+			pend = append(pend, r)
 		}
 	}
 	outcomes, err := t.node.store.Commit(ctx, b)
@@ -155,6 +159,14 @@ func (t *Topic) storeMany(ctx context.Context, rs []*record.Record, loud bool, t
 		}
 	}
 	t.mu.Unlock()
+	for _, r := range pend {
+		t.sealing.came(placeOf(r))
+	}
+	if len(pend) > 0 {
+		if err := t.sealing.openAll(ctx); err != nil {
+			return err
+		}
+	}
 	if err := t.fill(ctx, again, taken); err != nil {
 		return err
 	}

@@ -141,27 +141,16 @@ func (t *Topic) complete() (c Completeness, err error) {
 	}
 	t.mu.RLock()
 	for w, f := range t.forks {
-		c.Forks = append(c.Forks, Fork{Author: Author{Writer: w, Me: w == t.me}, Seq: f.seq, When: f.when.UTC()})
+		if t.state != nil && t.state.IsSeat(w) {
+			continue // two people used one invitation: it counts for neither, and nobody wrote with it
+		}
+		c.Forks = append(c.Forks, Fork{Author: t.authorLocked(w), Seq: f.seq, When: f.when.UTC()})
 	}
 	t.mu.RUnlock()
-	for i := range c.Forks {
-		c.Forks[i].Author = t.author(c.Forks[i].Author.Writer)
-	}
 	slices.SortFunc(c.Forks, func(a, b Fork) int { return a.When.Compare(b.When) })
 	r := t.repair.State()
 	c.Asking, c.Done, c.Total = r.Asking, r.Done, r.Total
 	return c, nil
-}
-
-// author names a writer.
-func (t *Topic) author(w Writer) Author {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	a := Author{Writer: w, Me: w == t.me}
-	if t.state != nil {
-		a.Name = t.state.NameOf(w)
-	}
-	return a
 }
 
 // stand counts what is missing below the heads of the chains and of what is

@@ -31,8 +31,13 @@ func (n *Node) Follow(ctx context.Context, link string) (*Topic, error) {
 		return nil, err
 	}
 	t, err := n.Topic(l.Topic)
-	if err != nil {
+	switch {
+	case err != nil:
 		if t, err = n.join(ctx, l); err != nil {
+			return nil, err
+		}
+	case l.Seat != nil:
+		if t, err = n.acceptSeat(ctx, t, l); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +61,7 @@ func (n *Node) join(ctx context.Context, l topic.Link) (*Topic, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := topicRow{Joined: time.Now().UnixMilli(), Kind: l.Kind, Name: l.Name, Writer: writer.Seed()}
+	row := topicRow{Joined: time.Now().UnixMilli(), Kind: l.Kind, Name: l.Name, Writer: writer.Seed(), Seat: l.Seat}
 	for _, c := range l.Peers {
 		row.Contacts = append(row.Contacts, contactRow(c))
 	}
@@ -71,7 +76,7 @@ func (n *Node) Preview(ctx context.Context, link string) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	p := Preview{Topic: l.Topic, Kind: l.Kind, Name: l.Name, Peers: len(l.Peers)}
+	p := Preview{Topic: l.Topic, Kind: l.Kind, Name: l.Name, Peers: len(l.Peers), Invite: l.Seat != nil}
 	if t, err := n.Topic(l.Topic); err == nil {
 		p.Joined = true
 		t.mu.RLock()
@@ -103,7 +108,10 @@ func (n *Node) Preview(ctx context.Context, link string) (Preview, error) {
 }
 
 func (p *Preview) show(s *topic.State) {
-	p.Verified, p.Kind, p.Name, p.Description = true, s.Kind(), s.Name(), s.Description()
+	p.Verified, p.Kind, p.Description = true, s.Kind(), s.Description()
+	if !p.Kind.IsSealed() { // its name is for members
+		p.Name = s.Name()
+	}
 }
 
 // look asks one node what a topic is, without keeping anything.

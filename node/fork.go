@@ -119,6 +119,7 @@ func (t *Topic) refold(f *fork) error {
 	t.last = nil
 	t.unreadStale = true
 	t.vouched.forget(f.a.Writer, f.seq)
+	clear(t.people)
 	if t.state == nil {
 		return nil
 	}

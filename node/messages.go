@@ -26,7 +26,7 @@ const (
 
 // Message returns one message, or ErrNotFound.
 func (t *Topic) Message(ctx context.Context, id RecordID) (Message, error) {
-	if r := t.recent.get(id); r != nil && r.Kind == record.KindPost {
+	if r := t.recent.get(id); r != nil && laneOf(r.Kind) == lanePosts {
 		return t.show(r)
 	}
 	s, err := t.node.store.Get(t.space(), storage.ID(id))
@@ -150,14 +150,8 @@ func (t *Topic) message(s storage.Record) (Message, error) {
 // show is a record, whose id was checked, as people read it.
 func (t *Topic) show(r *record.Record) (Message, error) {
 	m := Message{
-		ID: r.ID(), Topic: t.id, Seq: r.Seq, Time: time.UnixMilli(r.Time).UTC(),
-		Author: Author{Writer: r.Writer, Me: r.Writer == t.me},
+		ID: r.ID(), Topic: t.id, Seq: r.Seq, Time: time.UnixMilli(r.Time).UTC(), Author: t.author(r.Writer),
 	}
-	t.mu.RLock()
-	if t.state != nil {
-		m.Author.Name = t.state.NameOf(r.Writer)
-	}
-	t.mu.RUnlock()
 	if m.Author.Me {
 		m.State, m.StoredBy = t.outbox.state(r.ID())
 	}
@@ -165,6 +159,9 @@ func (t *Topic) show(r *record.Record) (Message, error) {
 	if !ok {
 		m.Bodiless = true
 		return m, nil
+	}
+	if r.Kind == record.KindSealed {
+		return m, t.showSealed(&m)
 	}
 	p, err := message.Open(body)
 	if err != nil {

@@ -45,6 +45,7 @@ type Node struct {
 
 	account identity.Account
 	device  identity.Device
+	cert    identity.Certificate // says that the device is the account's
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -281,15 +282,23 @@ func (n *Node) CreateTopic(ctx context.Context, d TopicDraft) (*Topic, error) {
 		return nil, err
 	}
 	now := time.Now()
-	genesis, err := topic.Genesis{
+	g := topic.Genesis{
 		Nonce: nonce, Kind: d.Kind, Name: name, Description: description,
 		Grants: []topic.Grant{{Key: record.WriterOf(writer), Role: topic.Owner}},
-	}.Sign(n.account.TopicRoot(nonce), now.UnixMilli())
+	}
+	if d.Kind.IsSealed() {
+		g.Name, g.Description = "", ""
+	}
+	genesis, err := g.Sign(n.account.TopicRoot(nonce), now.UnixMilli())
 	if err != nil {
 		return nil, err
 	}
-	row := topicRow{Joined: now.UnixMilli(), Kind: d.Kind, Name: name, Writer: writer.Seed()}
-	return n.addTopic(ctx, genesis.TopicID(), row, genesis)
+	row := topicRow{Joined: now.UnixMilli(), Kind: d.Kind, Name: name, Writer: writer.Seed(), Admitted: true}
+	t, err := n.addTopic(ctx, genesis.TopicID(), row, genesis)
+	if err == nil && d.Kind.IsSealed() {
+		err = t.Change(ctx, TopicChange{Name: &name, Description: &description, Past: &d.Past})
+	}
+	return t, err
 }
 
 // Topic returns a topic that this node follows, or ErrNotFound.

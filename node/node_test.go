@@ -208,14 +208,14 @@ func TestRights(t *testing.T) {
 		t.Errorf("a reader posts: %v", err)
 	}
 	name := "Mine now"
-	if err := tb.Change(t.Context(), &name, nil); !errors.Is(err, node.ErrMayNotChange) {
+	if err := tb.Change(t.Context(), node.TopicChange{Name: &name}); !errors.Is(err, node.ErrMayNotChange) {
 		t.Errorf("a reader renames: %v", err)
 	}
 	if i, err := tb.Info(t.Context()); err != nil || i.CanPost || i.Role != node.Reader {
 		t.Errorf("%+v, %v", i, err)
 	}
 	name = "Allotments 2027"
-	if err := ta.Change(t.Context(), &name, nil); err != nil {
+	if err := ta.Change(t.Context(), node.TopicChange{Name: &name}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, boris, "the new name", func() bool { i, _ := tb.Info(t.Context()); return i.Name == name && i.Description == "Plot 1 to 40" })

@@ -3,6 +3,8 @@ package node
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -54,15 +56,21 @@ func (n *Node) renewNow(ctx context.Context, old *Topic, f *fork) error {
 	if err := old.dropOut(ctx, f.seq); err != nil {
 		return err
 	}
-	if err := old.saveRow(ctx, func(row *topicRow) { row.Writer, row.Introduced = key.Seed(), "" }); err != nil {
-		return err
-	}
-	t, err := n.reopen(old)
+	t, err := n.rekey(ctx, old, key)
 	if err != nil {
 		return err
 	}
 	for _, r := range lost {
 		body, _ := r.Body()
+		if r.Kind == record.KindSealed {
+			row, err := t.inside(r.ID())
+			if err != nil {
+				return err
+			}
+			if body = row.Body; row.Kind != record.KindPost {
+				continue
+			}
+		}
 		once := onceKey(t.id, "again/"+r.ID().String())
 		if _, err := t.append(ctx, &entry{kind: record.KindPost, body: bytes.Clone(body), once: once}); err != nil {
 			return fmt.Errorf("write a post again: %w", err)
@@ -76,7 +84,7 @@ func (n *Node) renewNow(ctx context.Context, old *Topic, f *fork) error {
 func (t *Topic) ownAside(f *fork) (posts []*record.Record, err error) {
 	seen := map[record.ID]bool{}
 	add := func(r *record.Record) {
-		if _, ok := r.Body(); ok && r.Kind == record.KindPost && r.Writer == t.me && r.Seq >= f.seq && !seen[r.ID()] {
+		if _, ok := r.Body(); ok && laneOf(r.Kind) == lanePosts && r.Writer == t.me && r.Seq >= f.seq && !seen[r.ID()] {
 			seen[r.ID()] = true
 			posts = append(posts, r)
 		}
@@ -151,20 +159,78 @@ func (t *Topic) dropOut(ctx context.Context, seq uint64) error {
 	return t.node.commit(ctx, b)
 }
 
-// reopen closes a topic and opens it again from the store.
-func (n *Node) reopen(old *Topic) (*Topic, error) {
-	n.mu.Lock()
-	delete(n.topics, old.id)
-	delete(n.byGossip, gossipName(old.id))
-	n.mu.Unlock()
+// rekey goes on in a topic under a new key, without what hung on the old one: it
+// closes the topic and opens it again from the store. Who still holds the old one
+// reads from it, and what they write goes to the new one.
+func (n *Node) rekey(ctx context.Context, old *Topic, key ed25519.PrivateKey) (*Topic, error) {
+	next := &successor{ready: make(chan struct{})}
+	old.writeMu.Lock()
+	again := old.next
+	if again == nil {
+		old.next = next
+	}
+	old.writeMu.Unlock()
+	if again != nil {
+		return again.wait(ctx)
+	}
+	defer close(next.ready)
 	old.close()
 	old.mu.RLock()
 	row := old.row
 	old.mu.RUnlock()
-	t, err := n.openTopic(old.id, row)
-	if err != nil {
-		return nil, err
+	before := row
+	row.Writer, row.Introduced, row.ToMembers, row.Admitted = key.Seed(), "", 0, false
+	value, err := record.EncodeBody(row)
+	if err == nil {
+		err = n.commit(ctx, storage.Batch{Durable: true, State: []storage.KV{{Key: prefixTopic + old.id.String(), Value: value}}})
 	}
+	if err != nil {
+		row = before
+	}
+	t, openErr := n.openTopic(old.id, row, old)
+	if openErr != nil {
+		return nil, errors.Join(err, openErr)
+	}
+	next.topic = t
 	t.keepContacts()
-	return t, nil
+	if err == nil {
+		err = n.drop(ctx, sealPrefix(old.id, old.me))
+	}
+	return t, err
+}
+
+// successor is the topic that takes the place of one whose key is given up.
+type successor struct {
+	ready chan struct{} // closed when topic is set, or will never be
+	topic *Topic
+}
+
+func (s *successor) wait(ctx context.Context) (*Topic, error) {
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s.topic == nil {
+		return nil, ErrClosed
+	}
+	return s.topic, nil
+}
+
+// drop deletes the node's rows that begin so.
+func (n *Node) drop(ctx context.Context, prefix string) error {
+	rows, err := n.store.ListState(prefix)
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	for some := range slices.Chunk(rows, maxOpenItems) {
+		var b storage.Batch
+		for _, kv := range some {
+			b.State = append(b.State, storage.KV{Key: kv.Key})
+		}
+		if err := n.commit(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -101,6 +101,9 @@ func (n *Node) loadSelf(ctx context.Context) error {
 	if n.device, err = identity.DeviceFrom(seed); err != nil {
 		return err
 	}
+	if err := n.loadCertificate(ctx); err != nil {
+		return err
+	}
 	name, err := n.store.State(keyName)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("node: read the name: %w", err)
@@ -116,12 +119,35 @@ func (n *Node) makeSelf(ctx context.Context) (err error) {
 	if n.device, err = identity.NewDevice(); err != nil {
 		return err
 	}
-	cert := n.account.Certify(n.device.Public(), time.Now())
+	if err := n.certify(); err != nil {
+		return err
+	}
 	return n.commit(ctx, storage.Batch{Durable: true, State: []storage.KV{
 		{Key: keyAccount, Value: n.account.Seed()},
 		{Key: keyDevice, Value: n.device.Seed()},
-		{Key: keyCert, Value: cert},
+		{Key: keyCert, Value: n.cert.Bytes()},
 	}})
+}
+
+func (n *Node) certify() (err error) {
+	n.cert, err = identity.OpenCertificate(n.account.Certify(n.device.Public(), time.Now()))
+	return err
+}
+
+// loadCertificate reads the device's certificate, or makes it anew where an
+// older program has left one that this one does not read.
+func (n *Node) loadCertificate(ctx context.Context) error {
+	b, err := n.store.State(keyCert)
+	if err != nil {
+		return fmt.Errorf("node: read the certificate: %w", err)
+	}
+	if n.cert, err = identity.OpenCertificate(b); err == nil && n.cert.Account == n.account.Public() && n.cert.Device == n.device.Public() {
+		return nil
+	}
+	if err := n.certify(); err != nil {
+		return err
+	}
+	return n.setState(ctx, keyCert, n.cert.Bytes())
 }
 
 // hostKey returns the key of this installation's peer id and the port of last time.

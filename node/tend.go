@@ -92,10 +92,25 @@ func (t *Topic) noteHoles(r *record.Record, head chainHead) {
 // was named just now may be on its way: gossip gets tendAfter to bring it. Asking
 // at once would make a busy topic fetch its newest records a second time.
 func (t *Topic) seeMissing(context.Context) error {
+	late, young := t.named()
+	if young {
+		poke(t.chores)
+	}
+	c, err := t.complete()
+	if err != nil {
+		return err
+	}
+	t.repair.Missing(late || c.Missing > 0 && !young)
+	poke(t.locks) // a newcomer may have waited for this
+	return nil
+}
+
+// named reports whether something that others named is still not here, since long
+// or since just now.
+func (t *Topic) named() (late, young bool) {
 	t.mu.RLock()
 	unseen := maps.Clone(t.unseen)
 	t.mu.RUnlock()
-	late, young := false, false
 	for id, since := range unseen {
 		switch {
 		case (book{t: t}).Has(id) || t.forkProof(id) != nil:
@@ -108,15 +123,7 @@ func (t *Topic) seeMissing(context.Context) error {
 			young = true
 		}
 	}
-	if young {
-		poke(t.chores)
-	}
-	c, err := t.complete()
-	if err != nil {
-		return err
-	}
-	t.repair.Missing(late || c.Missing > 0 && !young)
-	return nil
+	return late, young
 }
 
 // Repair asks followers again for what is missing, now.

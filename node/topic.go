@@ -34,7 +34,7 @@ func laneOf(k record.Kind) storage.Lane {
 		return laneMarks
 	case k.IsOp():
 		return laneOps
-	case k == record.KindPost:
+	case k == record.KindPost || k == record.KindSealed:
 		return lanePosts
 	}
 	return laneOther
@@ -53,8 +53,12 @@ type topicRow struct {
 	Name       string       `cbor:"3,keyasint"` // likewise
 	Writer     []byte       `cbor:"4,keyasint"` // seed of this device's key here
 	Contacts   []contactRow `cbor:"5,keyasint,omitempty"`
-	Introduced string       `cbor:"6,keyasint,omitempty"` // the name last said here
-	Keep       Keep         `cbor:"8,keyasint,omitempty"` // what is kept here
+	Introduced string       `cbor:"6,keyasint,omitempty"`  // the name last said here
+	ToMembers  uint64       `cbor:"11,keyasint,omitempty"` // how many had ever been members then
+	Admitted   bool         `cbor:"12,keyasint,omitempty"` // may seal to the members of a sealed topic, see admit
+	Keep       Keep         `cbor:"8,keyasint,omitempty"`  // what is kept here
+	Seat       []byte       `cbor:"9,keyasint,omitempty"`  // seed of a seat to take
+	Refused    bool         `cbor:"10,keyasint,omitempty"` // it was taken by somebody else
 }
 
 // Topic is a conversation that this node follows.
@@ -72,14 +76,19 @@ type Topic struct {
 	ready    chan struct{} // closed when the genesis is here
 	asks     chan struct{} // tells askAround that the followers changed
 	chores   chan struct{} // tells tend that there is something to do
+	locks    chan struct{} // the same for tendLocks
 	awaiting chan struct{} // one for each record that waits for the genesis
 
 	recent recent
 	heads  heads
 
+	people  map[Writer]person // of a sealed topic, who has said so; guarded by mu
+	sealing *sealing          // nil in a topic that is not sealed, or not known yet; set once, before ready is closed
+
 	pendingMu sync.Mutex
 	pending   []*entry   // own records waiting to be written
 	writeMu   sync.Mutex // held by the call that writes for all; guards head
+	next      *successor // under another key; guarded by writeMu
 	head      storage.Head
 
 	mu       sync.RWMutex // guards what follows
@@ -123,7 +132,7 @@ func (n *Node) addTopic(ctx context.Context, id TopicID, row topicRow, genesis *
 	if err := n.commit(ctx, b); err != nil {
 		return nil, fmt.Errorf("node: store the topic: %w", err)
 	}
-	return n.openTopic(id, row)
+	return n.openTopic(id, row, nil)
 }
 
 // openTopics starts every topic of the store.
@@ -139,7 +148,7 @@ func (n *Node) openTopics() error {
 			err = record.DecodeBody(kv.Value, &row)
 		}
 		if err == nil {
-			_, err = n.openTopic(id, row)
+			_, err = n.openTopic(id, row, nil)
 		}
 		if err != nil {
 			return fmt.Errorf("node: open topic %s: %w", kv.Key[len(prefixTopic):], err)
@@ -148,15 +157,16 @@ func (n *Node) openTopics() error {
 	return nil
 }
 
-// openTopic loads a topic from the store and joins its mesh.
-func (n *Node) openTopic(id TopicID, row topicRow) (*Topic, error) {
+// openTopic loads a topic from the store and joins its mesh. It takes the place
+// of instead, which was closed, or is nil.
+func (n *Node) openTopic(id TopicID, row topicRow, instead *Topic) (*Topic, error) {
 	if len(row.Writer) != identity.SeedSize {
 		return nil, fmt.Errorf("%w: the writer key", ErrDamaged)
 	}
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
-		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
-		unseen: map[record.ID]time.Time{},
+		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), locks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
+		unseen: map[record.ID]time.Time{}, people: map[Writer]person{},
 	}
 	t.me = record.WriterOf(t.key)
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
@@ -176,7 +186,7 @@ func (n *Node) openTopic(id TopicID, row topicRow) (*Topic, error) {
 		t.cancel()
 		return nil, ErrClosed
 	}
-	if existing := n.topics[id]; existing != nil {
+	if existing := n.topics[id]; existing != instead {
 		t.cancel()
 		return existing, nil
 	}
@@ -189,6 +199,7 @@ func (n *Node) openTopic(id TopicID, row topicRow) (*Topic, error) {
 	t.wg.Go(t.outbox.confirm)
 	t.wg.Go(t.askAround)
 	t.wg.Go(t.tend)
+	t.wg.Go(t.tendLocks)
 	return t, nil
 }
 
@@ -252,6 +263,11 @@ func (t *Topic) applyAll() error {
 		if r.Kind != record.KindGenesis {
 			t.applyLocked(r)
 		}
+		if r.Kind == record.KindKeys {
+			if row, err := t.inside(r.ID()); err == nil {
+				t.applyInner(r, row)
+			}
+		}
 		return true
 	})
 }
@@ -311,6 +327,11 @@ func (t *Topic) begin(genesis *record.Record) error {
 	if err != nil {
 		return err
 	}
+	if state.Kind().IsSealed() {
+		if t.sealing, err = newSealing(t); err != nil {
+			return err
+		}
+	}
 	t.state = state
 	close(t.ready)
 	return nil
@@ -321,6 +342,7 @@ func (t *Topic) applyLocked(r *record.Record) {
 	if t.state == nil {
 		return
 	}
+	poke(t.locks)
 	if err := t.state.Apply(r); err != nil {
 		t.node.log.Error("node: a stored op does not apply", "topic", t.id, "record", r.ID(), "err", err)
 	}
@@ -358,6 +380,9 @@ func (t *Topic) Link() string {
 	if t.state != nil {
 		l.Kind, l.Name = t.state.Kind(), t.state.Name()
 	}
+	if l.Kind.IsSealed() {
+		l.Name = ""
+	}
 	return l.String()
 }
 
@@ -385,10 +410,17 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	}
 	info.Completeness, info.Keep = complete, t.row.Keep
 	if t.state != nil {
-		info.Kind, info.Name, info.Description = t.state.Kind(), t.state.Name(), t.state.Description()
+		info.Kind, info.Description = t.state.Kind(), t.state.Description()
+		if name := t.state.Name(); name != "" { // a sealed one may not have been read yet
+			info.Name = name
+		}
 		info.Created = time.UnixMilli(t.state.Created())
 		info.Role = t.state.Role(t.me, seq, time.Now().UnixMilli())
 		info.CanPost = info.Role >= topic.Writer
+		if t.sealing != nil {
+			info.Sealing = t.standsLocked(info.CanPost)
+			info.CanPost = info.CanPost && t.row.Admitted
+		}
 	}
 	return info, nil
 }
@@ -506,19 +538,15 @@ func (t *Topic) Leave(ctx context.Context) error {
 	n.mu.Unlock()
 	t.close()
 	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}}
-	for _, prefix := range []string{prefixOut, prefixFork} {
-		rows, err := n.store.ListState(prefix + t.id.String() + "/")
-		if err != nil {
-			return fmt.Errorf("node: %w", err)
-		}
-		for _, kv := range rows {
-			gone = append(gone, storage.KV{Key: kv.Key})
-		}
-	}
 	// The records go first: after a crash between the two the topic is still
 	// listed, and can be left again.
 	if err := n.store.DropSpace(ctx, t.space()); err != nil {
 		return fmt.Errorf("node: leave: %w", err)
+	}
+	for _, prefix := range []string{prefixOut, prefixFork, prefixSeal, prefixPend, prefixOpen} {
+		if err := n.drop(ctx, prefix+t.id.String()+"/"); err != nil {
+			return fmt.Errorf("node: leave: %w", err)
+		}
 	}
 	err := n.commit(ctx, storage.Batch{Durable: true, State: gone, Events: [][]byte{encodeEvent(TopicRemoved, t.id, RecordID{})}})
 	if err != nil {

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/linnet-im/linnet/node/bundle"
@@ -30,13 +32,26 @@ type (
 
 // Kinds and roles, see the package topic.
 const (
-	Broadcast   = topic.Broadcast
-	OpenTopic   = topic.Open
-	Reader      = topic.Reader
-	Contributor = topic.Writer
-	Admin       = topic.Admin
-	Owner       = topic.Owner
+	PastAll = topic.PastAll
+	MaxPast = topic.MaxPast
+
+	Broadcast    = topic.Broadcast
+	OpenTopic    = topic.Open
+	PrivateTopic = topic.Private
+	Reader       = topic.Reader
+	Contributor  = topic.Writer
+	Admin        = topic.Admin
+	Owner        = topic.Owner
 )
+
+// ParseWriter reads the text form of a writer.
+func ParseWriter(s string) (w Writer, err error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(w) {
+		return w, fmt.Errorf("%w: no writer", ErrNotFound)
+	}
+	return Writer(b), nil
+}
 
 // ParseTopicID reads the text form of a topic id.
 func ParseTopicID(s string) (TopicID, error) { return record.ParseTopicID(s) }
@@ -50,6 +65,8 @@ var (
 	ErrNotFound     = errors.New("node: not found")
 	ErrMayNotPost   = errors.New("node: you may not write in this topic")
 	ErrMayNotChange = errors.New("node: only an owner or admin may change this topic")
+	ErrNotYet       = errors.New("node: whoever invited you has not answered yet; when both of you are connected that happens by itself")
+	ErrNotSealed    = errors.New("node: only a private topic has members; for this one, pass the link on")
 	ErrNotReady     = errors.New("node: the first record of this topic has not arrived yet")
 	ErrLagged       = errors.New("node: the events asked for are no longer kept; reload, then go on from the head")
 	ErrBadCursor    = errors.New("node: this cursor is not one of ours")
@@ -74,6 +91,7 @@ type TopicDraft struct {
 	Kind        Kind
 	Name        string
 	Description string
+	Past        int // see TopicChange.Past
 }
 
 // Draft is a message to be written.
@@ -105,8 +123,9 @@ type Message struct {
 	Links    []Span
 	ReplyTo  RecordID // zero for none
 	State    State
-	StoredBy int  // nodes that said so since the program started; there may be more
-	Bodiless bool // the text is not kept here any more
+	StoredBy int    // nodes that said so since the program started; there may be more
+	Bodiless bool   // the text is not kept here any more
+	Closed   Closed // of a sealed topic: why the text cannot be read, zero when it can
 }
 
 // Author is who wrote a message.
@@ -114,6 +133,9 @@ type Author struct {
 	Writer Writer
 	Name   string // as the writer claims, may be empty
 	Me     bool
+	// Account is whose device it is, as it has proved. Zero where the topic is not
+	// sealed, or the proof has not come.
+	Account identity.Key
 }
 
 // Page asks for messages. At most one of Before, After and Around is set; with
@@ -143,10 +165,21 @@ type TopicInfo struct {
 	Followers    int // connected nodes that follow it
 	Completeness Completeness
 	Keep         Keep
+	Sealing      *Sealing // of a private or direct topic
 	Last         *Message
 	Draft        string
 	Created      time.Time // zero while waiting
 	Joined       time.Time
+}
+
+// Sealing says how this device stands in a private or direct topic.
+type Sealing struct {
+	Member  bool // it reads the topic
+	Members int  // devices that do
+	Invited int  // invitations that nobody has taken up
+	Joining bool // an invitation was taken up, and whoever gave it has not been heard of since
+	Refused bool // somebody else has used the invitation with which this device came
+	Past    int  // see TopicChange.Past
 }
 
 // Completeness says how much of a topic is here.
@@ -194,7 +227,8 @@ type Preview struct {
 	Description string
 	Verified    bool // the genesis was seen; else kind and name are the link's claim
 	Joined      bool
-	Peers       int // people whose addresses are in the link
+	Peers       int  // people whose addresses are in the link
+	Invite      bool // of a private topic: it makes this device a member
 }
 
 // Me is the person whose node this is.

@@ -95,9 +95,14 @@ func (t *Topic) take(ctx context.Context, r *record.Record) error {
 	if err := t.place(ctx, r, head); err != nil {
 		return err
 	}
-	outcomes, err := t.node.store.Commit(ctx, storage.Batch{Puts: []storage.Put{{Record: stored(r), Event: eventOf(r)}}})
+	b := storage.Batch{Puts: []storage.Put{{Record: stored(r), Event: eventOf(r)}}}
+	pends := t.pend(&b, r)
+	outcomes, err := t.node.store.Commit(ctx, b)
 	if err != nil {
 		return err
+	}
+	if pends { // also what was here already: its mark is to go again
+		t.sealing.came(placeOf(r))
 	}
 	switch outcomes[0] {
 	case storage.Duplicate:
@@ -113,6 +118,11 @@ func (t *Topic) take(ctx context.Context, r *record.Record) error {
 	t.mu.Lock()
 	changed := t.tookLocked(r)
 	t.mu.Unlock()
+	if pends {
+		if err := t.sealing.openAll(ctx); err != nil && ctx.Err() == nil { // it is stored, and tried again
+			t.node.log.Error("node: open what is sealed", "topic", t.id, "err", err)
+		}
+	}
 	if changed {
 		t.node.bell.topic(t.id)
 	}
@@ -157,6 +167,9 @@ func (t *Topic) judge(r *record.Record, head chainHead) error {
 
 // checkContent reads the body as far as its kind says how.
 func checkContent(r *record.Record) error {
+	if body, ok := r.Body(); ok && isSealed(r.Kind) {
+		return checkSealed(body)
+	}
 	if r.Kind.IsOp() {
 		return topic.CheckOp(r)
 	}
@@ -255,6 +268,9 @@ func (t *Topic) tookLocked(r *record.Record) (changed bool) {
 		t.applyLocked(r)
 		poke(t.chores)
 		return true
+	}
+	if mine && r.Kind == record.KindSealed {
+		t.last, t.read, t.unread = nil, &storage.Pos{Time: r.Time, ID: storage.ID(r.ID())}, 0
 	}
 	if r.Kind == record.KindPost {
 		if t.last == nil || messageBefore(t.last, r) {

@@ -33,6 +33,9 @@ type entry struct {
 	id   RecordID
 	err  error
 	done bool
+
+	keys keysOf // of kind keys: what
+	whom Writer // for whom, of a past
 }
 
 // onceRow remembers what a Draft.Key was used for.
@@ -66,30 +69,56 @@ func onceKey(id TopicID, key string) string {
 	return prefixOnce + record.ID(hash).String()
 }
 
-// Change renames the topic or describes it anew; nil leaves as it is. The error
-// matches ErrMayNotChange, ErrNotReady or ErrBadName.
-func (t *Topic) Change(ctx context.Context, name, description *string) error {
+// TopicChange says what is to be different; nil leaves as it is.
+type TopicChange struct {
+	Name, Description *string
+	// Past is how much of what was written before they came the newcomers of a
+	// private topic may read: the last so many messages, at most MaxPast, PastAll,
+	// or 0 for none. It holds for what is written from now on.
+	Past *int
+}
+
+// Change changes what the topic is called, and the like. The error matches
+// ErrMayNotChange, ErrNotReady, ErrBadName or ErrNotSealed.
+func (t *Topic) Change(ctx context.Context, c TopicChange) error {
 	t.mu.RLock()
 	state := t.state
 	var s topic.Settings
 	if state != nil {
-		s = topic.Settings{Name: state.Name(), Description: state.Description()}
+		s = state.Settings()
 	}
 	t.mu.RUnlock()
 	if state == nil {
 		return ErrNotReady
 	}
 	var err error
-	if name != nil {
-		if s.Name, err = topic.CleanName(*name); err != nil {
+	if c.Name != nil {
+		if s.Name, err = topic.CleanName(*c.Name); err != nil {
 			return err
 		}
 	}
-	if description != nil {
-		if s.Description, err = topic.CleanDescription(*description); err != nil {
+	if c.Description != nil {
+		if s.Description, err = topic.CleanDescription(*c.Description); err != nil {
 			return err
 		}
 	}
+	if c.Past != nil {
+		if state.Kind() != topic.Private {
+			return ErrNotSealed
+		}
+		if s.Past = *c.Past; s.Past < PastAll || s.Past > MaxPast {
+			return fmt.Errorf("%w: newcomers may read 0 to %d messages, or all", ErrBadName, MaxPast)
+		}
+	}
+	err = t.settle(ctx, s)
+	if err == nil && c.Past != nil && *c.Past != 0 { // what keys newcomers are given begins with an epoch
+		_, err = t.append(ctx, &entry{kind: record.KindKeys, keys: keysAnew})
+	}
+	return err
+}
+
+// settle writes settings.
+func (t *Topic) settle(ctx context.Context, s topic.Settings) error {
 	body, err := record.EncodeBody(s)
 	if err != nil {
 		return err
@@ -108,20 +137,45 @@ func (t *Topic) append(ctx context.Context, e *entry) (RecordID, error) {
 	t.pending = append(t.pending, e)
 	t.pendingMu.Unlock()
 	t.writeMu.Lock()
-	defer t.writeMu.Unlock()
-	for !e.done {
+	next := t.next
+	for !e.done && next == nil {
 		t.pendingMu.Lock()
-		n := min(len(t.pending), maxTogether)
+		n := t.together()
 		batch := append([]*entry(nil), t.pending[:n]...)
 		t.pending = append(t.pending[:0], t.pending[n:]...)
 		t.pendingMu.Unlock()
 		t.writeAll(ctx, batch)
 	}
-	return e.id, e.err
+	t.writeMu.Unlock()
+	if e.done {
+		return e.id, e.err
+	}
+	successor, err := next.wait(ctx)
+	if err != nil {
+		return RecordID{}, err
+	}
+	return successor.append(ctx, e)
+}
+
+// together returns how many of those who wait fit into one transaction. The
+// caller holds pendingMu.
+func (t *Topic) together() (n int) {
+	each := 1024
+	if t.seals() != nil {
+		each = 8 << 10 // the rows of the session, prekeys, and the text once more
+	}
+	for size := 0; n < min(len(t.pending), maxTogether) && (n == 0 || size < maxCommit); n++ {
+		size += 2*len(t.pending[n].body) + each
+	}
+	return n
 }
 
 // writeAll signs and stores a batch of entries. The caller holds writeMu.
 func (t *Topic) writeAll(ctx context.Context, batch []*entry) {
+	if s := t.seals(); s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	for _, e := range batch {
 		e.done = true
 		if e.once != "" && e.err == nil {
@@ -173,9 +227,13 @@ type writing struct {
 	head    storage.Head
 	after   []record.ID // for the next record
 	named   []record.ID // what the first record names
-	name    string      // what to be introduced as, empty when nothing changed
+	name    string      // what to be introduced as
+	intro   bool        // that is to be said first
+	said    bool        // that was said in this batch
+	members uint64      // who had ever been a member, of a sealed topic
 	now     int64
-	seen    int64 // newest time among the records of others
+	seen    int64  // newest time among the records of others
+	opened  opened // own texts of a sealed topic
 }
 
 func (t *Topic) startWriting() writing {
@@ -185,26 +243,25 @@ func (t *Topic) startWriting() writing {
 	w := writing{t: t, head: t.head, now: time.Now().UnixMilli(), seen: t.seen, batch: storage.Batch{Durable: true}}
 	w.named = slices.Clone(t.frontier)
 	w.after = w.named
-	if me != t.row.Introduced {
-		w.name = me
+	if w.name, w.intro = me, t.mustIntroduce(me); t.sealing != nil {
+		w.members = t.state.Joined()
 	}
 	return w
 }
 
 // add signs e as the next record, behind an intro if the name is new here.
 func (w *writing) add(e *entry) {
-	if w.name != "" {
-		body, err := record.EncodeBody(topic.Intro{Name: w.name})
+	if w.intro && e.kind != record.KindGrant && e.keys != keysPast { // these come first, see confirmSeats
+		body, err := w.t.introduction(w.name)
 		if err == nil {
-			_, err = w.sign(record.KindIntro, body)
+			_, err = w.put(&entry{kind: record.KindIntro, body: body})
 		}
 		if e.err = err; err != nil {
 			return
 		}
-		w.name = ""
+		w.intro, w.said = false, true
 	}
-	e.id, e.err = w.sign(e.kind, e.body)
-	if e.err != nil {
+	if e.id, e.err = w.put(e); e.err != nil {
 		return
 	}
 	w.entries = append(w.entries, e)
@@ -216,6 +273,17 @@ func (w *writing) add(e *entry) {
 		}
 		w.batch.State = append(w.batch.State, storage.KV{Key: e.once, Value: row})
 	}
+}
+
+// put signs e as it is, or sealed where the topic is and e is for members only.
+func (w *writing) put(e *entry) (RecordID, error) {
+	if w.t.seals() == nil || e.kind.IsOp() && e.kind != record.KindIntro && e.kind != record.KindSettings && e.kind != record.KindKeys {
+		return w.sign(e.kind, e.body)
+	}
+	if err := w.t.mayWrite(record.Header{Kind: e.kind, Seq: w.head.Seq + 1, Time: w.time()}); err != nil {
+		return RecordID{}, err
+	}
+	return w.addSealed(e)
 }
 
 func (w *writing) sign(kind record.Kind, body []byte) (RecordID, error) {
@@ -260,11 +328,14 @@ func (t *Topic) mayWrite(h record.Header) error {
 		return ErrNotReady
 	}
 	need := topic.Writer
-	if h.Kind.IsOp() && h.Kind != record.KindIntro {
+	if h.Kind.IsOp() && h.Kind != record.KindIntro && h.Kind != record.KindKeys {
 		need = topic.Admin
 	}
 	if t.state.Role(t.me, h.Seq, h.Time) < need {
 		return ErrMayNotPost
+	}
+	if t.sealing != nil && !t.row.Admitted {
+		return ErrNotYet
 	}
 	return nil
 }
@@ -272,16 +343,10 @@ func (t *Topic) mayWrite(h record.Header) error {
 // commit puts the batch on disk, then takes it into memory and sends it out.
 func (w *writing) commit(ctx context.Context) error {
 	t := w.t
-	introduced := ""
-	for _, r := range w.records {
-		if r.Kind == record.KindIntro {
-			introduced = t.node.ownName()
-		}
-	}
-	if introduced != "" {
+	if w.said {
 		t.mu.Lock()
 		row := t.row
-		row.Introduced = introduced
+		row.Introduced, row.ToMembers = w.name, w.members
 		value, err := record.EncodeBody(row)
 		t.mu.Unlock()
 		if err != nil {
@@ -289,11 +354,18 @@ func (w *writing) commit(ctx context.Context) error {
 		}
 		w.batch.State = append(w.batch.State, storage.KV{Key: prefixTopic + t.id.String(), Value: value})
 	}
-	if last := w.records[len(w.records)-1]; last.Kind == record.KindPost {
+	if last := w.records[len(w.records)-1]; laneOf(last.Kind) == lanePosts {
 		w.batch.State = append(w.batch.State, readKV(t.id, storage.Pos{Time: last.Time, ID: storage.ID(last.ID())}))
+	}
+	sealing := t.seals()
+	if sealing != nil && sealing.session != nil {
+		sealing.keep(&w.batch)
 	}
 	outcomes, err := t.node.store.Commit(ctx, w.batch)
 	if err != nil {
+		if sealing != nil {
+			sealing.spoil()
+		}
 		return err
 	}
 	for i, o := range outcomes {
@@ -306,14 +378,15 @@ func (w *writing) commit(ctx context.Context) error {
 	t.head = w.head
 	t.mu.Lock()
 	t.frontier = slices.DeleteFunc(t.frontier, func(id record.ID) bool { return slices.Contains(w.named, id) })
-	if introduced != "" {
-		t.row.Introduced = introduced
+	if w.said {
+		t.row.Introduced, t.row.ToMembers = w.name, w.members
 	}
 	for _, r := range w.records {
 		t.recent.add(r)
 		t.tookLocked(r)
 	}
 	t.mu.Unlock()
+	w.opened.tell(t)
 	t.outbox.add(w.records)
 	t.node.bell.journal()
 	return nil

@@ -12,6 +12,8 @@ const (
 	CodeForbiddenSite Code = "forbidden_site"       // 403: the request comes from another web site
 	CodeMayNotPost    Code = "may_not_post"         // 403
 	CodeMayNotChange  Code = "may_not_change"       // 403
+	CodeNotSealed     Code = "not_sealed"           // 409: only a private topic has members
+	CodeNotYet        Code = "not_admitted"         // 409: whoever invited this device has not let it in yet
 	CodeNotFound      Code = "not_found"            // 404
 	CodeMethod        Code = "method_not_allowed"   // 405
 	CodeConflict      Code = "idempotency_conflict" // 409: the key was used for another request

@@ -18,11 +18,14 @@ const (
 	PathMessage    = "/topics/{id}/messages/{message}"
 	PathRead       = "/topics/{id}/read"
 	PathDraft      = "/topics/{id}/draft"
-	PathRepair     = "/topics/{id}/repair" // POST: ask others again for what is missing
-	PathExport     = "/bundles/export"     // POST Export -> the bundle, application/vnd.linnet.bundle
-	PathImport     = "/bundles/import"     // POST a bundle -> ImportReport
-	PathNote       = "/bundles/note"       // POST Export -> what this node has, for the other side's export
-	PathFolders    = "/folders"            // GET, POST Folder -> FolderReport, DELETE ?path=
+	PathMembers    = "/topics/{id}/members"          // GET
+	PathMember     = "/topics/{id}/members/{writer}" // DELETE: remove from a private topic
+	PathInvites    = "/topics/{id}/invites"          // POST -> Invite
+	PathRepair     = "/topics/{id}/repair"           // POST: ask others again for what is missing
+	PathExport     = "/bundles/export"               // POST Export -> the bundle, application/vnd.linnet.bundle
+	PathImport     = "/bundles/import"               // POST a bundle -> ImportReport
+	PathNote       = "/bundles/note"                 // POST Export -> what this node has, for the other side's export
+	PathFolders    = "/folders"                      // GET, POST Folder -> FolderReport, DELETE ?path=
 	TypeBundle     = "application/vnd.linnet.bundle"
 	TypeNote       = "application/vnd.linnet.note"
 	PathPreview    = "/links/preview"

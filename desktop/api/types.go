@@ -4,6 +4,17 @@ package api
 const (
 	KindBroadcast = "broadcast" // few write, anyone with the link reads
 	KindOpen      = "open"      // anyone with the link reads and writes
+	KindPrivate   = "private"   // members read and write, sealed
+	KindDirect    = "direct"    // two people, sealed
+)
+
+// Why the text of a sealed message cannot be read.
+const (
+	ClosedPending = "pending" // its key has not arrived yet
+	ClosedBefore  = "before"  // it was sealed to others: before this device belonged to the topic, or after
+	ClosedErased  = "erased"  // its key was erased
+	ClosedLost    = "lost"    // it was sealed to a key that this device has no more
+	ClosedForged  = "forged"  // its writer sealed nonsense
 )
 
 // Roles that this node can have in a topic.
@@ -104,9 +115,10 @@ type PeerAdd struct {
 
 // TopicDraft makes a topic.
 type TopicDraft struct {
-	Kind        string `json:"kind" enum:"broadcast,open"`
-	Name        string `json:"name" minLength:"1" maxLength:"128"`
-	Description string `json:"description,omitempty" maxLength:"2048"`
+	Kind          string `json:"kind" enum:"broadcast,open,private"`
+	Name          string `json:"name" minLength:"1" maxLength:"128"`
+	Description   string `json:"description,omitempty" maxLength:"2048"`
+	NewcomersRead int    `json:"newcomers_read,omitempty" minimum:"-1" maximum:"4096" doc:"Private only: how many of the last messages from before they came newcomers may read; -1 all"`
 }
 
 // TopicPatch changes a topic; absent fields stay. Name and Description need the
@@ -115,6 +127,8 @@ type TopicPatch struct {
 	Name        *string    `json:"name,omitempty" minLength:"1" maxLength:"128"`
 	Description *string    `json:"description,omitempty" maxLength:"2048"`
 	Retention   *Retention `json:"retention,omitempty"`
+	// NewcomersRead needs the role owner or admin of a private topic.
+	NewcomersRead *int `json:"newcomers_read,omitempty" minimum:"-1" maximum:"4096" doc:"How many of the last messages newcomers may read, from now on; 0 none, -1 all"`
 }
 
 // Retention says what is kept of a topic on this computer. Own posts are always kept.
@@ -126,10 +140,10 @@ type Retention struct {
 // Topic is one conversation as this node sees it.
 type Topic struct {
 	ID           string       `json:"id"`
-	Kind         string       `json:"kind" enum:"broadcast,open"`
+	Kind         string       `json:"kind" enum:"broadcast,open,private,direct"`
 	Name         string       `json:"name"`
 	Description  string       `json:"description"`
-	Link         string       `json:"link" doc:"What to send a person so that they can follow; carries an address of this node"`
+	Link         string       `json:"link" doc:"What to send a person so that they can follow; carries an address of this node. Of a private topic: so that they can keep and serve it without reading; PathInvites makes links for members"`
 	Role         string       `json:"role" enum:"owner,admin,writer,reader"`
 	CanPost      bool         `json:"can_post"`
 	Unread       int          `json:"unread" doc:"Posts of others after the read mark; counted up to 1000"`
@@ -139,8 +153,38 @@ type Topic struct {
 	Retention    Retention    `json:"retention"`
 	Last         *Message     `json:"last,omitempty" doc:"Newest message"`
 	Draft        string       `json:"draft"`
+	Sealing      *Sealing     `json:"sealing,omitempty" doc:"Of a private or direct topic"`
 	Created      string       `json:"created" format:"date-time"`
 	Joined       string       `json:"joined" format:"date-time"`
+}
+
+// Sealing says how this device stands in a private or direct topic.
+type Sealing struct {
+	Member        bool   `json:"member" doc:"This device is to read it. False: it keeps and serves it only, was removed, or has not been let in yet"`
+	Members       int    `json:"members" doc:"Devices that read it"`
+	Invited       int    `json:"invited" doc:"Invitations that nobody has taken up"`
+	Joining       bool   `json:"joining" doc:"An invitation was taken up; it works once somebody who may let this device in has been connected"`
+	Refused       bool   `json:"refused" doc:"Somebody else has used the invitation: ask for another"`
+	NewcomersRead int    `json:"newcomers_read" doc:"How many of the last messages from before they came newcomers may read; -1 all"`
+	Summary       string `json:"summary" doc:"One plain English sentence for a person"`
+}
+
+// Member is a device that reads a private or direct topic.
+type Member struct {
+	Author Author `json:"author"`
+	Role   string `json:"role" enum:"owner,admin,writer,reader"`
+}
+
+// MemberList is the answer to GET PathMembers.
+type MemberList struct {
+	Items   []Member `json:"items"`
+	Invited int      `json:"invited" doc:"Invitations that nobody has taken up"`
+}
+
+// Invite is a link that makes whoever uses it first a member of a private topic.
+type Invite struct {
+	Link    string `json:"link"`
+	Expires string `json:"expires" format:"date-time"`
 }
 
 // Completeness says how much of a topic is here. Have and Missing count records
@@ -200,6 +244,8 @@ type Author struct {
 	ID   string `json:"id" doc:"The writer's public key in this topic"`
 	Name string `json:"name" doc:"What the writer calls itself; claimed, may be empty"`
 	Me   bool   `json:"me"`
+	// Account is proved in sealed topics only.
+	Account string `json:"account,omitempty" doc:"The person's account key, hex; only in private and direct topics, where it is proved"`
 }
 
 // Entity marks a span of a text. Offset and Length count UTF-16 code units.
@@ -224,6 +270,7 @@ type Message struct {
 	State    string   `json:"state" enum:"queued,handed,stored,received"`
 	StoredBy int      `json:"stored_by,omitempty" doc:"How many nodes said that they have stored it since the program started; there may be more"`
 	Bodiless bool     `json:"bodiless,omitempty" doc:"The text is not kept here any more"`
+	Closed   string   `json:"closed,omitempty" enum:"pending,before,erased,lost,forged" doc:"Of a sealed message: why its text cannot be read here; absent when it can"`
 }
 
 // MessageDraft is a post to be written. Attachments are refused in this version.
@@ -265,6 +312,7 @@ type LinkPreview struct {
 	Verified    bool   `json:"verified" doc:"False: name and kind are only what the link claims, nobody who has the topic could be reached yet"`
 	Joined      bool   `json:"joined" doc:"This node follows it already"`
 	Peers       int    `json:"peers" doc:"Addresses of people in the link"`
+	Invite      bool   `json:"invite" doc:"Of a private topic: makes this device a member. Without it the topic is kept and served here, and cannot be read"`
 }
 
 // SearchPage is the answer to GET PathSearch, newest first.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -160,12 +161,22 @@ func apiMessage(m node.Message) api.Message {
 	if m.ReplyTo != (node.RecordID{}) {
 		out.ReplyTo = m.ReplyTo.String()
 	}
+	out.Closed = closed[m.Closed]
 	for _, l := range m.Links {
 		out.Entities = append(out.Entities, api.Entity{Type: "link", Offset: l.Offset, Length: l.Length, URL: l.URL})
 	}
 	return out
 }
 
+var closed = map[node.Closed]string{
+	node.ClosedPending: api.ClosedPending, node.ClosedBefore: api.ClosedBefore, node.ClosedErased: api.ClosedErased,
+	node.ClosedLost: api.ClosedLost, node.ClosedForged: api.ClosedForged,
+}
+
 func apiAuthor(a node.Author) api.Author {
-	return api.Author{ID: a.Writer.String(), Name: a.Name, Me: a.Me}
+	out := api.Author{ID: a.Writer.String(), Name: a.Name, Me: a.Me}
+	if a.Account != [32]byte{} {
+		out.Account = hex.EncodeToString(a.Account[:])
+	}
+	return out
 }

@@ -31,6 +31,8 @@ var statuses = map[api.Code]int{
 	api.CodeForbiddenSite: http.StatusForbidden,
 	api.CodeMayNotPost:    http.StatusForbidden,
 	api.CodeMayNotChange:  http.StatusForbidden,
+	api.CodeNotSealed:     http.StatusConflict,
+	api.CodeNotYet:        http.StatusConflict,
 	api.CodeNotFound:      http.StatusNotFound,
 	api.CodeMethod:        http.StatusMethodNotAllowed,
 	api.CodeConflict:      http.StatusConflict,
@@ -58,6 +60,8 @@ var faults = []struct {
 }{
 	{node.ErrMayNotPost, api.CodeMayNotPost, "You may not write in this topic", "Only those whom its owner named write here; everybody reads."},
 	{node.ErrMayNotChange, api.CodeMayNotChange, "You may not change this topic", "Only its owner and admins may."},
+	{node.ErrNotSealed, api.CodeNotSealed, "Only a private topic has members", "For this one, pass its link on."},
+	{node.ErrNotYet, api.CodeNotYet, "You have not been let in yet", "It happens by itself once the person who invited you and you are connected. What you have typed is kept."},
 	{node.ErrNotReady, api.CodeNotReady, "This topic is not here yet", "Nobody who has it could be reached so far. Linnet keeps trying; it opens by itself."},
 	{node.ErrBadLink, api.CodeBadLink, "This link does not work", ""},
 	{node.ErrBadAddress, api.CodeBadAddress, "This is not a usable address", ""},

@@ -293,7 +293,7 @@ func TestRefusals(t *testing.T) {
 		{code: api.CodeForbiddenSite, method: "OPTIONS", path: "/api/v1/node"},
 		{code: api.CodeForbiddenSite, method: "TRACE", path: "/api/v1/node"},
 		{code: api.CodeBadRequest, method: "POST", path: "/api/v1/topics", body: rawBody(`{"kind":`)},
-		{code: api.CodeInvalid, method: "POST", path: "/api/v1/topics", body: map[string]any{"kind": "private", "name": "x"}},
+		{code: api.CodeInvalid, method: "POST", path: "/api/v1/topics", body: map[string]any{"kind": "secret", "name": "x"}},
 		{code: api.CodeInvalid, method: "POST", path: "/api/v1/topics", body: map[string]any{"kind": "open", "name": ""}},
 		{code: api.CodeInvalid, method: "POST", path: "/api/v1/topics", body: map[string]any{"kind": "open", "name": "a\u202eb"}},
 		{code: api.CodeInvalid, method: "POST", path: path + "/messages", body: map[string]any{"text": ""}},

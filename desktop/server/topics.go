@@ -17,6 +17,9 @@ func (s *Server) topicRoutes(a huma.API) {
 	huma.Register(a, operation(http.MethodPost, api.PathTopics, "create-topic", "Make a topic", http.StatusCreated), s.createTopic)
 	huma.Register(a, operation(http.MethodGet, api.PathTopic, "get-topic", "One topic", http.StatusOK), s.getTopic)
 	huma.Register(a, operation(http.MethodPatch, api.PathTopic, "change-topic", "Change name, description, or what is kept here", http.StatusOK), s.changeTopic)
+	huma.Register(a, operation(http.MethodGet, api.PathMembers, "list-members", "Who reads a private or direct topic", http.StatusOK), s.members)
+	huma.Register(a, operation(http.MethodPost, api.PathInvites, "invite", "Make a link by which one person becomes a member of a private topic", http.StatusCreated), s.invite)
+	huma.Register(a, operation(http.MethodDelete, api.PathMember, "remove-member", "Remove a device from a private topic", http.StatusNoContent), s.removeMember)
 	huma.Register(a, operation(http.MethodPost, api.PathRepair, "repair-topic", "Ask others again for what is missing", http.StatusAccepted), s.repair)
 	huma.Register(a, operation(http.MethodDelete, api.PathTopic, "leave-topic", "Leave a topic and delete what is stored of it here", http.StatusNoContent), s.leaveTopic)
 	huma.Register(a, operation(http.MethodPut, api.PathRead, "mark-read", "Note how far was read", http.StatusNoContent), s.markRead)
@@ -56,10 +59,10 @@ func (s *Server) listTopics(ctx context.Context, _ *struct{}) (*body[api.TopicLi
 	return answer(list), nil
 }
 
-var kinds = map[string]node.Kind{api.KindBroadcast: node.Broadcast, api.KindOpen: node.OpenTopic}
+var kinds = map[string]node.Kind{api.KindBroadcast: node.Broadcast, api.KindOpen: node.OpenTopic, api.KindPrivate: node.PrivateTopic}
 
 func (s *Server) createTopic(ctx context.Context, in *struct{ Body api.TopicDraft }) (*body[api.Topic], error) {
-	t, err := s.node.CreateTopic(ctx, node.TopicDraft{Kind: kinds[in.Body.Kind], Name: in.Body.Name, Description: in.Body.Description})
+	t, err := s.node.CreateTopic(ctx, node.TopicDraft{Kind: kinds[in.Body.Kind], Name: in.Body.Name, Description: in.Body.Description, Past: in.Body.NewcomersRead})
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
@@ -90,8 +93,9 @@ func (s *Server) changeTopic(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if in.Body.Name != nil || in.Body.Description != nil {
-		if err := t.Change(ctx, in.Body.Name, in.Body.Description); err != nil {
+	change := node.TopicChange{Name: in.Body.Name, Description: in.Body.Description, Past: in.Body.NewcomersRead}
+	if change != (node.TopicChange{}) {
+		if err := t.Change(ctx, change); err != nil {
 			return nil, s.fail(ctx, err)
 		}
 	}
@@ -190,7 +194,7 @@ func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (
 	}
 	return answer(api.LinkPreview{
 		Topic: p.Topic.String(), Kind: p.Kind.String(), Name: p.Name, Description: p.Description,
-		Verified: p.Verified, Joined: p.Joined, Peers: p.Peers,
+		Verified: p.Verified, Joined: p.Joined, Peers: p.Peers, Invite: p.Invite,
 	}), nil
 }
 
@@ -215,6 +219,7 @@ func apiTopic(i node.TopicInfo) api.Topic {
 	if i.ReadUpTo != (node.RecordID{}) {
 		t.ReadUpTo = i.ReadUpTo.String()
 	}
+	t.Sealing = apiSealing(i)
 	if i.Last != nil {
 		m := apiMessage(*i.Last)
 		t.Last = &m

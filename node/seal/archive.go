@@ -44,6 +44,9 @@ func (k keptKey) row() []byte { return rowKey(rowKept, appendTime(nil, k.time), 
 
 // keep keeps the key of a record that was just opened, if the setting is Last.
 func (s *Session) keep(r Record, id EpochID, k key) {
+	if r.Aside {
+		return
+	}
 	s.keepRow(keptKey{r.Time, r.ID}, slices.Concat([]byte{rowsVersion}, id[:], k[:]))
 }
 

@@ -141,6 +141,7 @@ type Record struct {
 	Seq    uint64
 	Time   int64 // as its header says
 	Body   []byte
+	Aside  bool // not one of the last records that Past.Last counts
 }
 
 // News is what a record brought.
@@ -149,6 +150,7 @@ type News struct {
 	Epochs    []Ref      // can be opened now: offer again the records sealed under them
 	Records   []RecordID // the same for single records, of a past
 	Prekey    bool       // its writer has announced a prekey
+	Past      bool       // the record was a past for this device
 }
 
 // Receive takes in a record of the topic: prekeys, epochs, texts, pasts, in any
@@ -183,6 +185,7 @@ func (s *Session) receive(r Record, b *body, now int64) (news News, err error) {
 	}
 	if b.past != nil {
 		news, err = s.receivePast(r, b.past)
+		news.Past = len(news.Epochs)+len(news.Records) > 0
 	}
 	if b.message != nil {
 		news.Plaintext, err = s.openMessage(r, b.message)

@@ -18,6 +18,7 @@ const (
 	maxAddrBytes = 256
 	linkScheme   = "linnet:"
 	linkVersion  = 1
+	linkInvite   = 2 // version of a link with a seat
 	linkCheck    = 4 // bytes of SHA-256 behind the link, so that a mangled one is noticed
 )
 
@@ -28,7 +29,11 @@ type Link struct {
 	Kind  Kind
 	Name  string
 	Peers []Contact
+	Seat  []byte // seed of a seat's key, SeatSize bytes, with which whoever has the link becomes a member; or nil
 }
+
+// SeatSize is the length in bytes of Link.Seat.
+const SeatSize = 32
 
 // Contact says where one node that has the topic may be reached. Its bytes mean
 // something to the room reach only.
@@ -46,6 +51,17 @@ type wireLink struct {
 	Peers   []wirePeer
 }
 
+// wireInvite is a link that makes a member.
+type wireInvite struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Topic   []byte
+	Kind    Kind
+	Name    string
+	Peers   []wirePeer
+	Seat    []byte
+}
+
 type wirePeer struct {
 	_     struct{} `cbor:",toarray"`
 	ID    []byte
@@ -59,6 +75,9 @@ func (l Link) String() string {
 		w.Peers = append(w.Peers, wirePeer{ID: p.ID, Addrs: p.Addrs[:min(len(p.Addrs), maxLinkAddrs)]})
 	}
 	b, err := record.EncodeBody(w)
+	if l.Seat != nil {
+		b, err = record.EncodeBody(wireInvite{Version: linkInvite, Topic: w.Topic, Kind: w.Kind, Name: w.Name, Peers: w.Peers, Seat: l.Seat})
+	}
 	if err != nil {
 		panic(err) // byte strings and short text always encode
 	}
@@ -103,19 +122,24 @@ func cutScheme(text string) (rest string, ok bool) {
 
 func openLink(b []byte) (Link, error) {
 	var w wireLink
+	var v wireInvite
 	if err := record.DecodeBody(b, &w); err != nil {
-		return Link{}, fmt.Errorf("%w: made by another version of Linnet?", ErrLink)
+		if err := record.DecodeBody(b, &v); err != nil {
+			return Link{}, fmt.Errorf("%w: made by another version of Linnet?", ErrLink)
+		}
+		w = wireLink{Version: v.Version, Topic: v.Topic, Kind: v.Kind, Name: v.Name, Peers: v.Peers}
 	}
-	if w.Version != linkVersion {
+	invites := v.Version == linkInvite && w.Kind.IsSealed() && len(v.Seat) == SeatSize
+	if w.Version != linkVersion && !invites {
 		return Link{}, fmt.Errorf("%w: it was made by a newer Linnet, update this one", ErrLink)
 	}
 	if len(w.Topic) != 32 || len(w.Peers) > maxLinkPeers || !w.Kind.IsKnown() {
 		return Link{}, fmt.Errorf("%w: it leads to nothing that this version knows", ErrLink)
 	}
-	if err := sameName(w.Name, ""); err != nil {
+	if err := sameName(w.Name, ""); err != nil && !(w.Kind.IsSealed() && w.Name == "") {
 		return Link{}, fmt.Errorf("%w: the name in it is not a name", ErrLink)
 	}
-	l := Link{Topic: record.TopicID(w.Topic), Kind: w.Kind, Name: w.Name}
+	l := Link{Topic: record.TopicID(w.Topic), Kind: w.Kind, Name: w.Name, Seat: v.Seat}
 	for _, p := range w.Peers {
 		if len(p.ID) > maxAddrBytes || len(p.Addrs) > maxLinkAddrs {
 			return Link{}, fmt.Errorf("%w: too many addresses", ErrLink)

@@ -45,7 +45,11 @@ type Grant struct {
 	Role   Role          `cbor:"2,keyasint"`
 	Expiry int64         `cbor:"3,keyasint,omitempty"` // ms since 1970 of the last record that counts; 0 is never
 	Seat   bool          `cbor:"4,keyasint,omitempty"` // the key only hands its role on, once
+	Keys   []byte        `cbor:"5,keyasint,omitempty"` // by a seat: what others need to seal to Key, at most MaxKeys bytes
 }
+
+// MaxKeys bounds Grant.Keys.
+const MaxKeys = 2048
 
 // Revoke ends a key's rights: records of its chain after LastSeq do not count.
 // It names a number, not a time, so that back-dating gains nothing.
@@ -54,11 +58,19 @@ type Revoke struct {
 	LastSeq uint64        `cbor:"2,keyasint"`
 }
 
-// Settings changes what a topic is called.
+// Settings changes what a topic is called, and how much of what was written
+// before they came the newcomers of a sealed one may read.
 type Settings struct {
 	Name        string `cbor:"1,keyasint"`
 	Description string `cbor:"2,keyasint,omitempty"`
+	Past        int    `cbor:"3,keyasint,omitempty"` // the last so many messages at most, PastAll for all, 0 for none
 }
+
+// Values of Settings.Past.
+const (
+	PastAll = -1
+	MaxPast = 4096
+)
 
 // Intro says what a writer calls itself.
 type Intro struct {
@@ -104,7 +116,7 @@ func (g Genesis) check() error {
 }
 
 func (g Grant) check() error {
-	if g.Role < Writer || g.Role > Owner || g.Expiry < 0 {
+	if g.Role < Writer || g.Role > Owner || g.Expiry < 0 || len(g.Keys) > MaxKeys {
 		return fmt.Errorf("%w: grant", ErrOp)
 	}
 	return nil
@@ -175,11 +187,21 @@ func CheckOp(r *record.Record) error {
 	return nil
 }
 
-func openIntro(r *record.Record) (i Intro, err error) {
-	if err = openBody(r, &i); err == nil {
-		err = sameName(i.Name, "")
+func openIntro(r *record.Record) (Intro, error) {
+	body, ok := r.Body()
+	if !ok {
+		return Intro{}, fmt.Errorf("%w: %s without its body", ErrOp, r.Kind)
 	}
-	return i, err
+	return OpenIntro(body)
+}
+
+// OpenIntro reads the body of an intro, which comes sealed in a sealed topic.
+// The error matches ErrOp or ErrText.
+func OpenIntro(body []byte) (i Intro, err error) {
+	if err := record.DecodeBody(body, &i); err != nil {
+		return i, fmt.Errorf("%w: %v", ErrOp, err)
+	}
+	return i, sameName(i.Name, "")
 }
 
 func openGrant(r *record.Record) (g Grant, err error) {
@@ -195,7 +217,10 @@ func openRevoke(r *record.Record) (v Revoke, err error) {
 }
 
 func openSettings(r *record.Record) (Settings, error) {
-	body, _ := r.Body()
+	body, ok := r.Body()
+	if !ok {
+		return Settings{}, fmt.Errorf("%w: %s without its body", ErrOp, r.Kind)
+	}
 	return OpenSettings(body)
 }
 
@@ -204,6 +229,9 @@ func openSettings(r *record.Record) (Settings, error) {
 func OpenSettings(body []byte) (s Settings, err error) {
 	if err := record.DecodeBody(body, &s); err != nil {
 		return s, fmt.Errorf("%w: %v", ErrOp, err)
+	}
+	if s.Past < PastAll || s.Past > MaxPast {
+		return s, fmt.Errorf("%w: past of %d", ErrOp, s.Past)
 	}
 	return s, sameName(s.Name, s.Description)
 }

@@ -17,6 +17,7 @@ type State struct {
 	ops     []op // grants, revokes and settings that have arrived, in any order
 	seen    map[record.ID]struct{}
 	rights  map[record.Writer]right
+	keys    map[record.Writer][]byte // of those who took a seat
 	names   map[record.Writer]intro
 	current Settings
 }
@@ -137,6 +138,7 @@ func (s *State) add(o op) {
 // that is why the order of arrival cannot matter (PROTOCOL.md §3.3).
 func (s *State) fold() {
 	s.rights = map[record.Writer]right{s.root: {role: root, lastSeq: never}}
+	s.keys = map[record.Writer][]byte{}
 	for _, g := range s.genesis.Grants {
 		s.grant(g, root)
 	}
@@ -161,7 +163,7 @@ func (s *State) fold() {
 			}
 		}
 	}
-	s.current = Settings{s.genesis.Name, s.genesis.Description}
+	s.current = Settings{Name: s.genesis.Name, Description: s.genesis.Description}
 	var last *op
 	for i := range s.ops {
 		o := &s.ops[i]
@@ -195,6 +197,9 @@ func (s *State) seat(g Grant, from record.Writer, level Role) {
 	r := s.rights[from]
 	r.used = true
 	s.rights[from] = r
+	if bytes.Compare(g.Keys, s.keys[g.Key]) > 0 { // any of several, but the same everywhere
+		s.keys[g.Key] = g.Keys
+	}
 	s.grant(g, level+1)
 }
 
@@ -250,6 +255,9 @@ func (s *State) Root() record.Writer { return s.root }
 // Created returns the genesis time in ms since 1970.
 func (s *State) Created() int64 { return s.created }
 
+// Settings returns what holds now. A sealed topic has none until one was read.
+func (s *State) Settings() Settings { return s.current }
+
 // Name returns what the topic is called now.
 func (s *State) Name() string { return s.current.Name }
 
@@ -276,7 +284,8 @@ func (s *State) Role(w record.Writer, seq uint64, time int64) Role {
 type Member struct {
 	Key  record.Writer
 	Role Role
-	Seat bool // nobody has taken it yet
+	Seat bool   // nobody has taken it yet
+	Keys []byte // with which it came, nil for none; not to be changed
 }
 
 // Members returns the keys of a sealed topic's devices and seats at a time, and
@@ -289,13 +298,61 @@ func (s *State) Members(now int64) (present []Member, removed []record.Writer) {
 		case r.lastSeq != never || r.used || r.expiry != 0 && now > r.expiry:
 			removed = append(removed, w)
 		default:
-			present = append(present, Member{w, r.role, r.seat})
+			present = append(present, Member{w, r.role, r.seat, s.keys[w]})
 		}
 	}
 	slices.SortFunc(present, func(a, b Member) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	slices.SortFunc(removed, func(a, b record.Writer) int { return bytes.Compare(a[:], b[:]) })
 	return present, removed
 }
+
+// Joined returns how many keys have ever been members: it grows with each newcomer.
+func (s *State) Joined() (n uint64) {
+	for w, r := range s.rights {
+		if w != s.root && r.role >= Writer && !r.seat {
+			n++
+		}
+	}
+	return n
+}
+
+// Unconfirmed returns what w is to grant at a time, in ms since 1970, to those who
+// took seats: of seats that it made itself at once, of others' after a minute. Until
+// then their rights hang on a key that passed through a link: whoever else has that
+// can sign a second grant with it, and a chain that is forked counts for nothing.
+func (s *State) Unconfirmed(w record.Writer, now int64) (grants []Grant) {
+	const turn = 60_000
+	mine := s.rights[w]
+	made := map[record.Writer]bool{}
+	for _, o := range s.ops {
+		if o.grant != nil && o.issuer == w {
+			made[o.grant.Key] = true
+		}
+	}
+	for _, o := range s.ops {
+		if o.grant == nil || o.grant.Seat || o.seq != 1 || !s.rights[o.issuer].used || s.IsConfirmed(o.grant.Key) {
+			continue
+		}
+		if !made[o.issuer] && (now < o.time+turn || mine.role < Admin || mine.seat) || o.grant.Role >= mine.role {
+			continue
+		}
+		if r, ok := s.rights[o.grant.Key]; ok && r.lastSeq == never {
+			grants = append(grants, Grant{Key: o.grant.Key, Role: o.grant.Role, Expiry: o.grant.Expiry})
+		}
+	}
+	return grants
+}
+
+// IsConfirmed reports whether a member has its role by name, and not only by a seat.
+func (s *State) IsConfirmed(w record.Writer) bool {
+	return slices.ContainsFunc(s.genesis.Grants, func(g Grant) bool { return g.Key == w }) ||
+		slices.ContainsFunc(s.ops, func(o op) bool {
+			return o.grant != nil && o.grant.Key == w && !o.grant.Seat && s.may(o.issuer, o.seq, o.time, Admin)
+		})
+}
+
+// IsSeat reports whether w is a seat, taken or not.
+func (s *State) IsSeat(w record.Writer) bool { return s.rights[w].seat }
 
 // Check reports with ErrRight whether r's writer may write it, and with ErrOp
 // that nobody may: a name in clear in a sealed topic.

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/node"
+)
+
+func (s *Server) members(ctx context.Context, in *InTopic) (*body[api.MemberList], error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	members, invited := t.Members()
+	list := api.MemberList{Items: []api.Member{}, Invited: invited}
+	for _, m := range members {
+		list.Items = append(list.Items, api.Member{Author: apiAuthor(m.Author), Role: m.Role.String()})
+	}
+	return answer(list), nil
+}
+
+func (s *Server) invite(ctx context.Context, in *InTopic) (*body[api.Invite], error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	invite, err := t.Invite(ctx)
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return answer(api.Invite{Link: invite.Link, Expires: stamp(invite.Expires)}), nil
+}
+
+func (s *Server) removeMember(ctx context.Context, in *struct {
+	InTopic
+	Writer string `path:"writer" maxLength:"64" doc:"The id of the member's author"`
+}) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	w, err := node.ParseWriter(in.Writer)
+	if err != nil {
+		return nil, newProblem(api.CodeNotFound, "There is no such member", "It has left, or never was one.")
+	}
+	if err := t.Remove(ctx, w); err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return nil, nil
+}
+
+// apiSealing says how this device stands in a sealed topic, nil in another.
+func apiSealing(i node.TopicInfo) *api.Sealing {
+	if i.Sealing == nil {
+		return nil
+	}
+	s := api.Sealing{
+		Member: i.Sealing.Member, Members: i.Sealing.Members, Invited: i.Sealing.Invited,
+		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, NewcomersRead: i.Sealing.Past,
+	}
+	switch {
+	case s.Refused:
+		s.Summary = "Somebody else has used this invitation. Ask for another one."
+	case s.Joining:
+		s.Summary = "Waiting to be let in. That happens by itself once the person who invited you is connected."
+	case !s.Member:
+		s.Summary = "This computer keeps and serves this topic for its members and cannot read it."
+	case s.Members == 1:
+		s.Summary = "Only you can read this. Invite people to share it."
+	default:
+		s.Summary = fmt.Sprintf("End-to-end encrypted. %d devices can read this.", s.Members)
+	}
+	return &s
+}

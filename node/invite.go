@@ -1,0 +1,270 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/record"
+	"github.com/linnet-im/linnet/node/seal"
+	"github.com/linnet-im/linnet/node/topic"
+	"github.com/linnet-im/linnet/storage"
+)
+
+// inviteFor is how long an invitation can be taken up.
+const inviteFor = 30 * 24 * time.Hour
+
+// Invite is a link by which one person becomes a member of a private topic.
+type Invite struct {
+	Link    string
+	Expires time.Time
+}
+
+// Invite returns a link by which one person becomes a member of a private topic,
+// within 30 days. Whoever has the link first is let in, so it is to be handed over with
+// care. Link, without it, lets somebody keep and serve the topic, not read it.
+// The error matches ErrMayNotChange, ErrNotReady, or ErrNotSealed.
+func (t *Topic) Invite(ctx context.Context) (Invite, error) {
+	t.mu.RLock()
+	state := t.state
+	t.mu.RUnlock()
+	switch {
+	case state == nil:
+		return Invite{}, ErrNotReady
+	case state.Kind() != topic.Private:
+		return Invite{}, ErrNotSealed
+	}
+	seat, err := identity.NewWriter()
+	if err != nil {
+		return Invite{}, err
+	}
+	expires := time.Now().Add(inviteFor)
+	body, err := record.EncodeBody(topic.Grant{Key: record.WriterOf(seat), Role: topic.Writer, Expiry: expires.UnixMilli(), Seat: true})
+	if err != nil {
+		return Invite{}, err
+	}
+	if _, err := t.append(ctx, &entry{kind: record.KindGrant, body: body}); err != nil {
+		if errors.Is(err, ErrMayNotPost) {
+			err = ErrMayNotChange
+		}
+		return Invite{}, err
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return Invite{topic.Link{
+		Topic: t.id, Kind: topic.Private, Name: t.state.Name(), Seat: seat.Seed(),
+		Peers: []topic.Contact{linkContact(t.node.host.Self())},
+	}.String(), expires}, nil
+}
+
+// Remove ends a member's rights: what it writes from now on does not count, and
+// what the others write it cannot read. The error matches ErrMayNotChange, or
+// ErrNotFound where it is no member.
+func (t *Topic) Remove(ctx context.Context, w Writer) error {
+	head, err := t.node.store.Head(t.space(), storage.Chain(w))
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("node: %w", err)
+	}
+	body, err := record.EncodeBody(topic.Revoke{Key: w, LastSeq: head.Seq})
+	if err != nil {
+		return err
+	}
+	if _, err = t.append(ctx, &entry{kind: record.KindRevoke, body: body}); errors.Is(err, ErrMayNotPost) {
+		return ErrMayNotChange
+	}
+	if err != nil {
+		return err
+	}
+	if t.seals() != nil { // nobody is to write another word that the removed one can read
+		_, err = t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
+	}
+	return err
+}
+
+// Member is a device that may read a sealed topic.
+type Member struct {
+	Author Author
+	Role   Role
+}
+
+// Members returns the devices that may read a sealed topic, and how many
+// invitations are open; nothing where it is not sealed.
+func (t *Topic) Members() (members []Member, invited int) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.state == nil || t.sealing == nil {
+		return nil, 0
+	}
+	present, _ := t.state.Members(time.Now().UnixMilli())
+	for _, m := range present {
+		if m.Seat {
+			invited++
+			continue
+		}
+		members = append(members, Member{t.authorLocked(m.Key), m.Role})
+	}
+	return members, invited
+}
+
+// standsLocked says how this device stands in a sealed topic. may is whether its
+// key has the right to write. The caller holds t.mu.
+func (t *Topic) standsLocked(may bool) *Sealing {
+	s := Sealing{
+		Member: may && t.row.Admitted, Joining: len(t.row.Seat) > 0 || may && !t.row.Admitted,
+		Refused: t.row.Refused, Past: t.state.Settings().Past,
+	}
+	present, _ := t.state.Members(time.Now().UnixMilli())
+	for _, m := range present {
+		if m.Seat {
+			s.Invited++
+		} else {
+			s.Members++
+		}
+	}
+	return &s
+}
+
+// takeSeat makes this device's key a member with the seat of a link, once the
+// grant of the seat is here.
+func (t *Topic) takeSeat(ctx context.Context) error {
+	t.mu.RLock()
+	state, seed := t.state, t.row.Seat
+	t.mu.RUnlock()
+	if len(seed) != ed25519.SeedSize || state == nil {
+		return nil
+	}
+	if t.isMember() {
+		t.mu.RLock()
+		confirmed := t.state.IsConfirmed(t.me)
+		t.mu.RUnlock()
+		if !confirmed { // by another invitation, which may yet turn out to be somebody else's
+			return nil
+		}
+		return t.leaveSeat(ctx, seed, false)
+	}
+	key := ed25519.NewKeyFromSeed(seed)
+	t.mu.RLock()
+	var role Role
+	present, gone := state.Members(time.Now().UnixMilli())
+	taken := slices.Contains(gone, record.WriterOf(key))
+	for _, m := range present {
+		if m.Seat && m.Key == record.WriterOf(key) {
+			role = m.Role
+		}
+	}
+	t.mu.RUnlock()
+	if role == 0 {
+		if taken {
+			return t.leaveSeat(ctx, seed, true)
+		}
+		return nil // not here yet
+	}
+	keys, err := t.sealing.firstKeys(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := record.EncodeBody(topic.Grant{Key: t.me, Role: role, Keys: keys})
+	if err != nil {
+		return err
+	}
+	r, err := record.Sign(record.Header{Topic: t.id, Seq: 1, Time: time.Now().UnixMilli(), Kind: record.KindGrant}, body, key)
+	if err != nil {
+		return err
+	}
+	switch err := t.take(ctx, r); {
+	case errors.Is(err, errFork):
+		return t.leaveSeat(ctx, seed, true)
+	case err != nil && !errors.Is(err, errDuplicate):
+		return fmt.Errorf("node: take up an invitation: %w", err)
+	}
+	if err := t.gossip.Publish(ctx, r.Bytes()); err != nil { // history brings it
+		t.node.log.Debug("node: publish a grant", "topic", t.id, "err", err)
+	}
+	return nil
+}
+
+// acceptSeat takes up an invitation into a topic that was only kept here before,
+// into which another invitation did not lead, or from which this device was
+// removed. A member has no use for it.
+func (n *Node) acceptSeat(ctx context.Context, t *Topic, l topic.Link) (*Topic, error) {
+	t.mu.RLock()
+	var confirmed, removed bool
+	if t.state != nil {
+		_, gone := t.state.Members(time.Now().UnixMilli())
+		confirmed, removed = t.state.IsConfirmed(t.me), slices.Contains(gone, t.me)
+	}
+	t.mu.RUnlock()
+	if removed {
+		key, err := identity.NewWriter()
+		if err != nil {
+			return nil, err
+		}
+		if t, err = n.rekey(ctx, t, key); err != nil {
+			return nil, err
+		}
+	} else if confirmed {
+		return t, nil
+	}
+	return t, t.takeUp(ctx, l)
+}
+
+func (t *Topic) takeUp(ctx context.Context, l topic.Link) error {
+	if err := t.saveRow(ctx, func(row *topicRow) { row.Seat, row.Name, row.Refused = l.Seat, l.Name, false }); err != nil {
+		return err
+	}
+	if !t.isReady() {
+		return nil
+	}
+	if err := t.offerAgain(ctx); err != nil {
+		return err
+	}
+	poke(t.locks)
+	return nil
+}
+
+// leaveSeat forgets a seat that was taken, by this device or by another.
+func (t *Topic) leaveSeat(ctx context.Context, seed []byte, refused bool) error {
+	return t.saveRow(ctx, func(row *topicRow) {
+		if bytes.Equal(row.Seat, seed) { // not a newer invitation
+			row.Seat, row.Refused = nil, refused
+		}
+	})
+}
+
+// confirmSeats grants those who took this device's invitations their role by
+// name, so that nobody who has the link can undo it, and tells them what the
+// topic is called.
+func (t *Topic) confirmSeats(ctx context.Context) error {
+	t.mu.RLock()
+	grants := t.state.Unconfirmed(t.me, time.Now().UnixMilli())
+	t.mu.RUnlock()
+	for _, g := range grants {
+		body, err := record.EncodeBody(g)
+		if err != nil {
+			return err
+		}
+		if _, err := t.append(ctx, &entry{kind: record.KindGrant, body: body}); err != nil {
+			return err
+		}
+	}
+	t.mu.RLock()
+	settings := t.state.Settings()
+	t.mu.RUnlock()
+	if len(grants) == 0 || settings.Name == "" {
+		return nil
+	}
+	for _, g := range grants {
+		if settings.Past == 0 {
+			break
+		}
+		if _, err := t.append(ctx, &entry{kind: record.KindKeys, keys: keysPast, whom: g.Key}); err != nil && !errors.Is(err, seal.ErrNoPast) {
+			return err
+		}
+	}
+	return t.settle(ctx, settings)
+}

@@ -1,0 +1,270 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/linnet-im/linnet/node"
+)
+
+// TestPrivateTopic walks a private topic through its life: invited, read,
+// restarted, removed, and kept by somebody who cannot read it.
+func TestPrivateTopic(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()}
+	var people []*node.Node
+	for i, name := range []string{"Anna", "Boris", "Carla", "Mirror"} {
+		n := open(t, dirs[i])
+		if err := n.SetName(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		people = append(people, n)
+	}
+	anna, boris, carla, mirror := people[0], people[1], people[2], people[3]
+	ta := create(t, anna, node.PrivateTopic)
+	post(t, ta, "before anybody came")
+	tm := follow(t, mirror, ta.Link())
+
+	invite, err := ta.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := boris.Preview(t.Context(), invite.Link)
+	if err != nil || p.Kind != node.PrivateTopic || p.Name != "Allotments" {
+		t.Fatalf("preview %+v, %v", p, err)
+	}
+	tb := follow(t, boris, invite.Link)
+	members := func(x *node.Topic) (names []string) {
+		all, _ := x.Members()
+		for _, m := range all {
+			names = append(names, m.Author.Name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	until(t, anna, "Boris to be a member", func() bool { return len(members(ta)) == 2 })
+	post(t, ta, "hello Boris")
+	until(t, boris, "Anna's post", func() bool { return slices.Contains(texts(t, tb), "hello Boris") })
+	until(t, boris, "to be let in", canPost(t, tb))
+	id := post(t, tb, "hello Anna")
+	until(t, anna, "Boris's post", func() bool { return slices.Contains(texts(t, ta), "hello Anna") })
+	until(t, boris, "confirmation", func() bool { m, err := tb.Message(t.Context(), id); return err == nil && m.State == node.Stored })
+	if got := members(ta); !slices.Equal(got, []string{"Anna", "Boris"}) {
+		t.Errorf("members %q", got)
+	}
+	info, err := tb.Info(t.Context())
+	if err != nil || info.Name != "Allotments" || !info.CanPost || info.Role != node.Contributor {
+		t.Errorf("Boris sees %+v, %v", info, err)
+	}
+	first, _, err := tb.Messages(t.Context(), node.Page{Limit: 1, After: ""})
+	if err != nil || len(first) != 1 {
+		t.Fatalf("%v, %v", first, err)
+	}
+	page, _, err := tb.Messages(t.Context(), node.Page{})
+	if err != nil || page[0].Closed != node.ClosedBefore || page[0].Text != "" {
+		t.Errorf("what was written before Boris came: %+v, %v", page[0], err)
+	}
+
+	// A seat is for one.
+	again, err := carla.Follow(t.Context(), invite.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := ta.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := again.Info(t.Context()); err != nil || info.CanPost {
+		t.Errorf("the second to use a link: %+v, %v", info, err)
+	}
+	tc := follow(t, carla, second.Link)
+	until(t, anna, "Carla to be a member", func() bool { return len(members(ta)) == 3 })
+	until(t, carla, "to be let in", canPost(t, tc))
+	post(t, tc, "Carla here")
+	for _, x := range []*node.Topic{ta, tb} {
+		until(t, anna, "Carla's post", func() bool { return slices.Contains(texts(t, x), "Carla here") })
+	}
+
+	// It is all there after a restart, with the keys for what comes.
+	if err := boris.Close(); err != nil {
+		t.Fatal(err)
+	}
+	post(t, ta, "while Boris slept")
+	boris = open(t, dirs[1])
+	if tb, err = boris.Topic(ta.ID()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "what was said meanwhile", func() bool { return slices.Contains(texts(t, tb), "while Boris slept") })
+	if got := texts(t, tb); !slices.Contains(got, "hello Boris") || !slices.Contains(got, "hello Anna") {
+		t.Errorf("after the restart: %q", got)
+	}
+
+	// Removed: reads nothing more, and may not write.
+	all, _ := ta.Members()
+	for _, m := range all {
+		if m.Author.Name == "Boris" {
+			if err := ta.Remove(t.Context(), m.Author.Writer); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	secret := post(t, ta, "without Boris")
+	until(t, carla, "Anna's post", func() bool { return slices.Contains(texts(t, tc), "without Boris") })
+	until(t, boris, "the record to arrive", func() bool {
+		m, err := tb.Message(t.Context(), secret)
+		return err == nil && m.Closed == node.ClosedBefore
+	})
+	until(t, boris, "the removal to arrive", func() bool { return !canPost(t, tb)() })
+	if _, err := tb.Post(t.Context(), node.Draft{Text: "still here?"}); !errors.Is(err, node.ErrMayNotPost) {
+		t.Errorf("a removed member's post: %v", err)
+	}
+	if slices.Contains(texts(t, tb), "without Boris") {
+		t.Error("a removed member reads on")
+	}
+
+	// The mirror has everything and knows nothing.
+	until(t, mirror, "all records", func() bool {
+		a, err := ta.Info(t.Context())
+		m, merr := tm.Info(t.Context())
+		return err == nil && merr == nil && m.Completeness.Have == a.Completeness.Have && m.Completeness.Missing == 0
+	})
+	for _, text := range texts(t, tm) {
+		if text != "" {
+			t.Errorf("the mirror reads %q", text)
+		}
+	}
+	if info, err := tm.Info(t.Context()); err != nil || info.Name != "" || info.CanPost {
+		t.Errorf("the mirror knows %+v, %v", info, err)
+	}
+	if err := mirror.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"Allotments", "hello", "Anna", "Boris"} {
+		if where := findIn(t, dirs[3], word); where != "" {
+			t.Errorf("the mirror's disk has %q in %s", word, where)
+		}
+	}
+}
+
+func canPost(t *testing.T, x *node.Topic) func() bool {
+	return func() bool {
+		info, err := x.Info(t.Context())
+		return err == nil && info.CanPost
+	}
+}
+
+// findIn returns the file below dir that contains word, or nothing.
+func findIn(t *testing.T, dir, word string) (where string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(b, []byte(word)) {
+			where = path
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return where
+}
+
+// TestPrivateMany writes from many goroutines, so that texts are sealed and opened in bulk.
+func TestPrivateMany(t *testing.T) {
+	anna, boris := open(t, t.TempDir()), open(t, t.TempDir())
+	ta := create(t, anna, node.PrivateTopic)
+	invite, err := ta.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb := follow(t, boris, invite.Link)
+	until(t, boris, "to be a member", canPost(t, tb))
+	until(t, anna, "Boris to be a member", func() bool { all, _ := ta.Members(); return len(all) == 2 })
+	const each, rounds = 40, 5
+	for range rounds {
+		done := make(chan error, 2*each)
+		for i := range each {
+			for _, x := range []*node.Topic{ta, tb} {
+				go func() {
+					_, err := x.Post(t.Context(), node.Draft{Text: fmt.Sprint("number ", i)})
+					done <- err
+				}()
+			}
+		}
+		for range 2 * each {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, x := range []*node.Topic{ta, tb} {
+		until(t, anna, "all texts", func() bool {
+			n := 0
+			for p := (node.Page{Limit: 200}); ; {
+				page, cursor, err := x.Messages(t.Context(), p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range page {
+					if m.Closed == 0 {
+						n++
+					}
+				}
+				if p.Before = cursor.Prev; p.Before == "" {
+					return n == 2*each*rounds
+				}
+			}
+		})
+	}
+}
+
+// TestPrivatePast lets newcomers read what was written before they came: nothing,
+// the last few, or all.
+func TestPrivatePast(t *testing.T) {
+	for _, c := range []struct {
+		past int
+		want []string
+	}{
+		{0, nil},
+		{2, []string{"number 3", "number 4"}},
+		{node.PastAll, []string{"number 0", "number 1", "number 2", "number 3", "number 4"}},
+	} {
+		t.Run(fmt.Sprint(c.past), func(t *testing.T) {
+			anna, boris := open(t, t.TempDir()), open(t, t.TempDir())
+			ta := create(t, anna, node.PrivateTopic)
+			post(t, ta, "before the setting")
+			if err := ta.Change(t.Context(), node.TopicChange{Past: &c.past}); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 5 {
+				post(t, ta, fmt.Sprint("number ", i))
+			}
+			invite, err := ta.Invite(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tb := follow(t, boris, invite.Link)
+			until(t, anna, "Boris to be a member", func() bool { all, _ := ta.Members(); return len(all) == 2 })
+			read := func(want []string) func() bool {
+				return func() bool {
+					return slices.Equal(want, slices.DeleteFunc(texts(t, tb), func(s string) bool { return s == "" }))
+				}
+			}
+			until(t, boris, "the past", read(c.want))
+			post(t, ta, "hello Boris")
+			until(t, boris, "what comes", read(append(c.want, "hello Boris")))
+			info, err := tb.Info(t.Context())
+			if err != nil || info.Sealing.Past != c.past {
+				t.Errorf("Boris sees %d, %v", info.Sealing.Past, err)
+			}
+		})
+	}
+}
