@@ -88,6 +88,7 @@ type Me struct {
 	Name    string `json:"name"`
 	Account string `json:"account" doc:"Public key of the account, hex"`
 	Device  string `json:"device" doc:"Public key of this device, hex"`
+	Phrase  string `json:"phrase" enum:"unchecked,checked,absent" doc:"Whether the recovery phrase was written down; absent on a device that has none"`
 }
 
 // MePatch changes the person's name.
@@ -185,6 +186,137 @@ type MemberList struct {
 type Invite struct {
 	Link    string `json:"link"`
 	Expires string `json:"expires" format:"date-time"`
+}
+
+// Contact is a person whom this one knows, or who asks to be known.
+type Contact struct {
+	ID       string `json:"id" doc:"The person's account key, hex"`
+	Name     string `json:"name" doc:"The name that you gave, else the one that the person uses"`
+	Claimed  string `json:"claimed" doc:"What the person calls itself"`
+	Topic    string `json:"topic" doc:"The direct topic with the person; empty while there is none"`
+	Request  bool   `json:"request" doc:"The person used your link and you have not accepted yet"`
+	Waiting  bool   `json:"waiting" doc:"You wrote first, and the person has not been heard of since"`
+	Verified bool   `json:"verified" doc:"You compared the safety number"`
+	Blocked  bool   `json:"blocked"`
+	Added    string `json:"added" format:"date-time"`
+}
+
+// ContactList is the answer to GET PathContacts, by name.
+type ContactList struct {
+	Items []Contact `json:"items"`
+}
+
+// ContactAdd makes a contact of a link, and a direct topic with the person.
+type ContactAdd struct {
+	Link string `json:"link" minLength:"1" maxLength:"65536" doc:"A contact link; words around it do no harm"`
+	Name string `json:"name,omitempty" maxLength:"128" doc:"What to call the person here"`
+}
+
+// ContactPatch changes a contact; absent fields stay.
+type ContactPatch struct {
+	Name     *string `json:"name,omitempty" maxLength:"128" doc:"Empty: the name that the person uses"`
+	Blocked  *bool   `json:"blocked,omitempty"`
+	Accepted *bool   `json:"accepted,omitempty" doc:"True accepts a request"`
+	Verified *bool   `json:"verified,omitempty" doc:"False takes a verification back"`
+}
+
+// Safety is what two people compare to see that nobody stands between them.
+type Safety struct {
+	Groups []string `json:"groups" doc:"Twelve groups of five digits, the same for both people"`
+	Code   string   `json:"code" doc:"To be shown as a QR code"`
+}
+
+// Verification says how a comparison of safety numbers went.
+type Verification struct {
+	Scanned string `json:"scanned,omitempty" maxLength:"256" doc:"What was scanned from the other's screen"`
+	Same    bool   `json:"same,omitempty" doc:"The digits were compared by eye and are the same"`
+}
+
+// Results of a comparison.
+const (
+	SafetyMatch      = "match"
+	SafetyDifferent  = "different"
+	SafetyUnreadable = "unreadable"
+	SafetyVersion    = "other_version"
+	SafetyOwn        = "own_code"
+)
+
+// Verified is the answer to POST PathVerify.
+type Verified struct {
+	Result  string  `json:"result" enum:"match,different,unreadable,other_version,own_code"`
+	Contact Contact `json:"contact"`
+}
+
+// MeLink is what to send a person so that they can write to you.
+type MeLink struct {
+	Link string `json:"link"`
+}
+
+// Kinds of protection of the data folder.
+const (
+	ProtectionNone       = "none"       // whoever has the folder reads it
+	ProtectionPassphrase = "passphrase" // asked at each start
+	ProtectionKeyring    = "keyring"    // the system's keyring has the secret
+)
+
+// Lock says how the data folder is protected. It is answered while locked.
+type Lock struct {
+	Protection string `json:"protection" enum:"none,passphrase,keyring"`
+	Locked     bool   `json:"locked"`
+	AutoLock   int    `json:"auto_lock_minutes" doc:"Minutes without use of the page after which Linnet locks itself; 0 never"`
+	Keyring    bool   `json:"keyring_available"`
+}
+
+// LockChange sets the protection. Current is needed where there is a passphrase.
+type LockChange struct {
+	Current    string  `json:"current,omitempty" maxLength:"1024"`
+	Protection *string `json:"protection,omitempty" enum:"none,passphrase,keyring"`
+	Passphrase string  `json:"passphrase,omitempty" maxLength:"1024" doc:"The new one"`
+	Decoy      string  `json:"decoy,omitempty" maxLength:"1024" doc:"Typed instead of the passphrase, it destroys everything and opens an empty Linnet"`
+	AutoLock   *int    `json:"auto_lock_minutes,omitempty" minimum:"0" maximum:"1440"`
+}
+
+// Unlock opens a locked node.
+type Unlock struct {
+	Passphrase string `json:"passphrase" maxLength:"1024"`
+}
+
+// Wipe destroys everything in the data folder. Confirm must be "wipe".
+type Wipe struct {
+	Confirm string `json:"confirm"`
+}
+
+// BackupOrder asks for a backup sealed under a passphrase of its own.
+type BackupOrder struct {
+	Passphrase string `json:"passphrase" minLength:"1" maxLength:"1024"`
+	History    bool   `json:"history,omitempty" doc:"With the records of all topics; else these are fetched from others again"`
+}
+
+// RestoreReport says what came out of a backup.
+type RestoreReport struct {
+	Name    string `json:"name"`
+	Topics  int    `json:"topics"`
+	Records int    `json:"records"`
+	Summary string `json:"summary" doc:"One plain English sentence for a person"`
+}
+
+// Recovery is the account's recovery phrase. Whoever reads it is the person.
+type Recovery struct {
+	Words   []string `json:"words"`
+	Ask     []int    `json:"ask" doc:"Positions, from 1, to ask for once it was written down"`
+	Checked bool     `json:"checked"`
+}
+
+// RecoveryCheck holds the words that a person typed, in the order of Recovery.Ask.
+type RecoveryCheck struct {
+	Ask   []int    `json:"ask" maxItems:"24"`
+	Words []string `json:"words" maxItems:"24"`
+}
+
+// RecoveryChecked answers a RecoveryCheck.
+type RecoveryChecked struct {
+	Right   []bool `json:"right"`
+	Checked bool   `json:"checked"`
 }
 
 // Completeness says how much of a topic is here. Have and Missing count records

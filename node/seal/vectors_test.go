@@ -196,7 +196,7 @@ func (v *vectors) check(t *testing.T, place int) {
 			if Writer(r.Writer) == s.self {
 				continue
 			}
-			news, err := s.Receive(Record{RecordID(r.ID), Writer(r.Writer), r.Seq, r.Time, r.Body}, r.Time)
+			news, err := s.Receive(Record{ID: RecordID(r.ID), Writer: Writer(r.Writer), Seq: r.Seq, Time: r.Time, Body: r.Body}, r.Time)
 			want, read := r.Reads[place]
 			if pass == 0 && (string(news.Plaintext) != want || read != (err == nil) && r.Reads != nil) {
 				t.Errorf("member %d reads %q in record %d (%s), want %q: %v", place, news.Plaintext, i, r.What, want, err)
