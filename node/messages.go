@@ -154,6 +154,9 @@ func (t *Topic) show(r *record.Record) (Message, error) {
 	}
 	if m.Author.Me {
 		m.State, m.StoredBy = t.outbox.state(r.ID())
+		if r.Seq <= t.ackedTo() {
+			m.State = Acknowledged
+		}
 	}
 	body, ok := r.Body()
 	if !ok {

@@ -51,6 +51,8 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	handed chan handed
+	people people
+	post   post
 
 	mu       sync.RWMutex
 	name     string
@@ -99,6 +101,12 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.wg.Go(n.noteHanded)
+	if err := n.loadPeople(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openPost(); err != nil {
+		return nil, err
+	}
 	if err := n.openFolders(); err != nil {
 		return nil, err
 	}
@@ -152,6 +160,9 @@ func (n *Node) Close() error {
 	var errs []error
 	for _, t := range topics {
 		t.close()
+	}
+	if n.post.keeper != nil {
+		errs = append(errs, n.post.keeper.Close())
 	}
 	if n.server != nil {
 		n.server.Close()

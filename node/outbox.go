@@ -40,6 +40,8 @@ type outItem struct {
 	seq  uint64
 	raw  []byte // nil: read it from the store
 	sent bool   // at least once since the start
+
+	since time.Time // zero: it was there at the start
 }
 
 // keepers are the nodes that said that they have stored a record.
@@ -88,7 +90,7 @@ func (o *outbox) add(records []*record.Record) {
 	o.mu.Lock()
 	for _, r := range records {
 		item := outItem{id: r.ID(), seq: r.Seq}
-		o.nobody[item.id] = &outItem{id: item.id, seq: item.seq}
+		o.nobody[item.id] = &outItem{id: item.id, seq: item.seq, since: time.Now()}
 		if len(o.queue) < maxOutRaw {
 			item.raw = r.Bytes()
 		}
@@ -243,6 +245,23 @@ func (o *outbox) told(peer string, upTo uint64, lacks []record.ID) {
 	}
 }
 
+// waiting returns the own records that nobody is known to have for so long, in
+// their order.
+func (o *outbox) waiting(long time.Duration) (items []outItem) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ripe := false
+	for _, item := range o.nobody {
+		items = append(items, *item)
+		ripe = ripe || time.Since(item.since) >= long
+	}
+	if !ripe {
+		return nil
+	}
+	slices.SortFunc(items, func(a, b outItem) int { return cmp.Compare(a.seq, b.seq) })
+	return items
+}
+
 // unconfirmed returns the oldest published records that nobody is known to have.
 func (o *outbox) unconfirmed() []outItem {
 	o.mu.Lock()
@@ -322,6 +341,7 @@ type handed struct {
 // are told.
 func (t *Topic) gave(peer string, item outItem) {
 	first, news := t.outbox.gave(peer, item)
+	t.heardBack(peer, item.seq)
 	if !news {
 		return
 	}

@@ -42,6 +42,7 @@ type sealing struct {
 
 	mu      sync.Mutex    // held until what a use of session brings is stored; behind Topic.writeMu
 	session *seal.Session // nil where it must be loaded
+	seat    *seal.Session // reads what was sealed to the seat that this device took in a direct topic; nil for none
 	stuck   map[record.ID]storage.Pos
 	due     map[record.ID]storage.Pos // pending, and not offered since it came or something new did
 	met     map[Writer]struct{}       // newcomers whose first keys the session has
@@ -156,19 +157,14 @@ func (s *sealing) use(now int64) (*seal.Session, error) {
 	past := seal.Past{All: t.state.Settings().Past == PastAll, Last: max(t.state.Settings().Past, 0)}
 	t.mu.RUnlock()
 	if s.session == nil {
-		rows := sealRows{t.node.store, sealPrefix(t.id, t.me)}
-		any, err := t.node.store.ListState(rows.prefix + "h")
+		var err error
+		s.session, err = s.load(t.me, seal.Config{Topic: seal.Topic(t.id), Self: seal.Writer(t.me), Kind: sealKind(kind)}, now)
 		if err != nil {
-			return nil, fmt.Errorf("node: %w", err)
+			return nil, err
 		}
-		if len(any) > 0 {
-			s.session, err = seal.Load(rows)
-		} else {
-			s.session, err = seal.New(seal.Config{Topic: seal.Topic(t.id), Self: seal.Writer(t.me), Kind: sealKind(kind)}, rows, now)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("node: open the keys of topic %s: %w", t.id, err)
-		}
+	}
+	if err := s.useSeat(now); err != nil {
+		return nil, err
 	}
 	s.size = len(members)
 	err := s.session.SetPast(past)
@@ -182,11 +178,52 @@ func (s *sealing) use(now int64) (*seal.Session, error) {
 	return s.session, nil
 }
 
+// useSeat opens the session of the seat, if this device took one.
+func (s *sealing) useSeat(now int64) error {
+	s.t.mu.RLock()
+	row := s.t.row.SeatKey
+	s.t.mu.RUnlock()
+	if s.seat != nil || len(row) != 64 {
+		return nil
+	}
+	self := Writer(row[:32])
+	prekey, err := seal.PrekeyFrom([32]byte(row[32:]))
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	s.seat, err = s.load(self, seal.Config{Topic: seal.Topic(s.t.id), Self: seal.Writer(self), Kind: seal.Direct, Prekey: &prekey}, now)
+	return err
+}
+
+// load takes a session up from its rows, or begins it.
+func (s *sealing) load(self Writer, c seal.Config, now int64) (*seal.Session, error) {
+	rows := sealRows{s.t.node.store, sealPrefix(s.t.id, self)}
+	any, err := s.t.node.store.ListState(rows.prefix + "h")
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	var session *seal.Session
+	if len(any) > 0 {
+		session, err = seal.Load(rows)
+	} else {
+		session, err = seal.New(c, rows, now)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("node: open the keys of topic %s: %w", s.t.id, err)
+	}
+	return session, nil
+}
+
 // setMembers tells the session who belongs to the topic, and what newcomers came with.
 func (s *sealing) setMembers(members []topic.Member, removed []Writer, now int64) error {
 	var m seal.Membership
 	for _, w := range members {
 		m.Present = append(m.Present, seal.Writer(w.Key))
+		if w.Seat && s.t.row.WhomKey != nil { // of a direct topic: the other has not been here yet
+			if err := s.session.AddPrekey(seal.Writer(w.Key), s.t.row.WhomKey, now); err != nil {
+				return err
+			}
+		}
 		if _, known := s.met[w.Key]; known || w.Keys == nil || w.Key == s.t.me {
 			continue
 		}
@@ -211,15 +248,21 @@ func sealKind(k Kind) seal.Kind {
 // keep adds to b what the session has changed. The caller holds s.mu, stores b
 // before the session is used again, and calls spoil where that fails.
 func (s *sealing) keep(b *storage.Batch) {
-	prefix := sealPrefix(s.t.id, s.t.me)
-	for _, row := range s.session.Changes() {
-		b.State = append(b.State, storage.KV{Key: prefix + string(row.Key), Value: row.Value})
+	add := func(session *seal.Session, self Writer) {
+		prefix := sealPrefix(s.t.id, self)
+		for _, row := range session.Changes() {
+			b.State = append(b.State, storage.KV{Key: prefix + string(row.Key), Value: row.Value})
+		}
+	}
+	add(s.session, s.t.me)
+	if s.seat != nil {
+		add(s.seat, Writer(s.t.row.SeatKey[:32]))
 	}
 }
 
 // spoil makes the session be loaded again: what it did is not on disk.
 func (s *sealing) spoil() {
-	s.session = nil
+	s.session, s.seat = nil, nil
 	clear(s.met)
 }
 
@@ -305,7 +348,7 @@ func (s *sealing) openSome(ctx context.Context) (past, more bool, err error) {
 			stuck[id] = storage.Pos{}
 			continue
 		}
-		news, err := session.Receive(offered(r), time.Now().UnixMilli())
+		news, err := s.receive(session, r)
 		// Keys may open others that wait, or show that they never open.
 		unlocked = unlocked || len(news.Epochs) > 0 || news.Plaintext == nil && !errors.Is(err, seal.ErrPending)
 		past = past || news.Past
@@ -355,6 +398,24 @@ func (s *sealing) openSome(ctx context.Context) (past, more bool, err error) {
 	}
 	done.tell(s.t)
 	return past, len(s.due) > 0, nil
+}
+
+// receive offers a record to the session, and to that of the seat.
+func (s *sealing) receive(session *seal.Session, r *record.Record) (seal.News, error) {
+	now := time.Now().UnixMilli()
+	news, err := session.Receive(offered(r), now)
+	if s.seat == nil || r.Writer == s.t.me {
+		return news, err
+	}
+	early, seatErr := s.seat.Receive(offered(r), now)
+	if _, known := closedBy(seatErr); !known && !errors.Is(seatErr, seal.ErrOwn) {
+		return news, seatErr
+	}
+	news.Epochs = append(news.Epochs, early.Epochs...)
+	if early.Plaintext != nil && news.Plaintext == nil {
+		news.Plaintext, err = early.Plaintext, nil
+	}
+	return news, err
 }
 
 // opened is what a transaction opened.

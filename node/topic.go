@@ -55,6 +55,10 @@ type topicRow struct {
 	Contacts   []contactRow `cbor:"5,keyasint,omitempty"`
 	Introduced string       `cbor:"6,keyasint,omitempty"`  // the name last said here
 	ToMembers  uint64       `cbor:"11,keyasint,omitempty"` // how many had ever been members then
+	Whom       []byte       `cbor:"13,keyasint,omitempty"` // of a direct topic: the other person's account
+	WhomKey    []byte       `cbor:"14,keyasint,omitempty"` // a prekey of that person, for the seat
+	SeatKey    []byte       `cbor:"15,keyasint,omitempty"` // the seat that this device took in a direct topic, and the seed of the prekey that was sealed to it
+	Acked      uint64       `cbor:"16,keyasint,omitempty"` // of a direct topic: the other person's device has own records up to this
 	Admitted   bool         `cbor:"12,keyasint,omitempty"` // may seal to the members of a sealed topic, see admit
 	Keep       Keep         `cbor:"8,keyasint,omitempty"`  // what is kept here
 	Seat       []byte       `cbor:"9,keyasint,omitempty"`  // seed of a seat to take
@@ -82,8 +86,10 @@ type Topic struct {
 	recent recent
 	heads  heads
 
-	people  map[Writer]person // of a sealed topic, who has said so; guarded by mu
-	sealing *sealing          // nil in a topic that is not sealed, or not known yet; set once, before ready is closed
+	devices []string            // of a direct topic: peer ids of the other person's
+	acks    map[uint64]struct{} // own records that these have, above row.Acked
+	people  map[Writer]person   // of a sealed topic, who has said so; guarded by mu
+	sealing *sealing            // nil in a topic that is not sealed, or not known yet; set once, before ready is closed
 
 	pendingMu sync.Mutex
 	pending   []*entry   // own records waiting to be written
@@ -166,7 +172,7 @@ func (n *Node) openTopic(id TopicID, row topicRow, instead *Topic) (*Topic, erro
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
 		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), locks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
-		unseen: map[record.ID]time.Time{}, people: map[Writer]person{},
+		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{},
 	}
 	t.me = record.WriterOf(t.key)
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
@@ -401,6 +407,11 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	}
 	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
 	seq := t.nextSeq()
+	whom, err := t.node.personOf(t)
+	called := ""
+	if err == nil { // before t.mu is held
+		info.Whom, called = whom, t.node.nameOf(whom)
+	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	info.Kind, info.Name, info.Joined = t.row.Kind, t.row.Name, time.UnixMilli(t.row.Joined)
@@ -413,6 +424,9 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 		info.Kind, info.Description = t.state.Kind(), t.state.Description()
 		if name := t.state.Name(); name != "" { // a sealed one may not have been read yet
 			info.Name = name
+		}
+		if called != "" {
+			info.Name = called
 		}
 		info.Created = time.UnixMilli(t.state.Created())
 		info.Role = t.state.Role(t.me, seq, time.Now().UnixMilli())

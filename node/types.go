@@ -66,6 +66,7 @@ var (
 	ErrMayNotPost   = errors.New("node: you may not write in this topic")
 	ErrMayNotChange = errors.New("node: only an owner or admin may change this topic")
 	ErrNotYet       = errors.New("node: whoever invited you has not answered yet; when both of you are connected that happens by itself")
+	ErrBadContact   = errors.New("node: this contact link does not work")
 	ErrNotSealed    = errors.New("node: only a private topic has members; for this one, pass the link on")
 	ErrNotReady     = errors.New("node: the first record of this topic has not arrived yet")
 	ErrLagged       = errors.New("node: the events asked for are no longer kept; reload, then go on from the head")
@@ -106,10 +107,11 @@ type State uint8
 
 // States of a message.
 const (
-	Received State = 0 // by somebody else, stored here
-	Queued   State = 1 // own: on this disk, nobody else has it yet
-	Handed   State = 2 // own: sent to at least one other node, which has not said yet that it stored it
-	Stored   State = 3 // own: at least one other node says that it has stored it
+	Received     State = 0 // by somebody else, stored here
+	Queued       State = 1 // own: on this disk, nobody else has it yet
+	Handed       State = 2 // own: sent to at least one other node, which has not said yet that it stored it
+	Stored       State = 3 // own: at least one other node says that it has stored it
+	Acknowledged State = 5 // own, in a direct topic: a device of the other person has it
 )
 
 // Message is one post as people read it.
@@ -166,6 +168,7 @@ type TopicInfo struct {
 	Completeness Completeness
 	Keep         Keep
 	Sealing      *Sealing // of a private or direct topic
+	Whom         PersonID // of a direct topic: with whom
 	Last         *Message
 	Draft        string
 	Created      time.Time // zero while waiting

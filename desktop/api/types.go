@@ -6,6 +6,7 @@ const (
 	KindOpen      = "open"      // anyone with the link reads and writes
 	KindPrivate   = "private"   // members read and write, sealed
 	KindDirect    = "direct"    // two people, sealed
+	KindContact   = "contact"   // in previews: a link to a person
 )
 
 // Why the text of a sealed message cannot be read.
@@ -27,10 +28,11 @@ const (
 
 // Message states. Own posts go from queued to handed to stored; posts of others are received.
 const (
-	StateQueued   = "queued"   // on this disk, it has left for nobody yet
-	StateHanded   = "handed"   // sent to at least one other node, which has not said yet that it stored it
-	StateStored   = "stored"   // at least one other node says that it has stored it, see StoredBy
-	StateReceived = "received" // written by somebody else, stored here
+	StateQueued       = "queued"       // on this disk, it has left for nobody yet
+	StateHanded       = "handed"       // sent to at least one other node, which has not said yet that it stored it
+	StateStored       = "stored"       // at least one other node says that it has stored it, see StoredBy
+	StateAcknowledged = "acknowledged" // in a direct topic: a device of the other person has it
+	StateReceived     = "received"     // written by somebody else, stored here
 )
 
 // Completeness states of a topic.
@@ -154,6 +156,7 @@ type Topic struct {
 	Retention    Retention    `json:"retention"`
 	Last         *Message     `json:"last,omitempty" doc:"Newest message"`
 	Draft        string       `json:"draft"`
+	Contact      string       `json:"contact,omitempty" doc:"Of a direct topic: the id of the contact"`
 	Sealing      *Sealing     `json:"sealing,omitempty" doc:"Of a private or direct topic"`
 	Created      string       `json:"created" format:"date-time"`
 	Joined       string       `json:"joined" format:"date-time"`
@@ -399,7 +402,7 @@ type Message struct {
 	Text     string   `json:"text"`
 	Entities []Entity `json:"entities"`
 	ReplyTo  string   `json:"reply_to,omitempty"`
-	State    string   `json:"state" enum:"queued,handed,stored,received"`
+	State    string   `json:"state" enum:"queued,handed,stored,acknowledged,received"`
 	StoredBy int      `json:"stored_by,omitempty" doc:"How many nodes said that they have stored it since the program started; there may be more"`
 	Bodiless bool     `json:"bodiless,omitempty" doc:"The text is not kept here any more"`
 	Closed   string   `json:"closed,omitempty" enum:"pending,before,erased,lost,forged" doc:"Of a sealed message: why its text cannot be read here; absent when it can"`
@@ -444,6 +447,7 @@ type LinkPreview struct {
 	Verified    bool   `json:"verified" doc:"False: name and kind are only what the link claims, nobody who has the topic could be reached yet"`
 	Joined      bool   `json:"joined" doc:"This node follows it already"`
 	Peers       int    `json:"peers" doc:"Addresses of people in the link"`
+	Contact     string `json:"contact,omitempty" doc:"Of a contact link, whose kind is contact: the person's id. Accepting it opens a conversation"`
 	Invite      bool   `json:"invite" doc:"Of a private topic: makes this device a member. Without it the topic is kept and served here, and cannot be read"`
 }
 

@@ -63,6 +63,7 @@ var faults = []struct {
 	{node.ErrNotSealed, api.CodeNotSealed, "Only a private topic has members", "For this one, pass its link on."},
 	{node.ErrNotYet, api.CodeNotYet, "You have not been let in yet", "It happens by itself once the person who invited you and you are connected. What you have typed is kept."},
 	{node.ErrNotReady, api.CodeNotReady, "This topic is not here yet", "Nobody who has it could be reached so far. Linnet keeps trying; it opens by itself."},
+	{node.ErrBadContact, api.CodeBadLink, "This contact link does not work", ""},
 	{node.ErrBadLink, api.CodeBadLink, "This link does not work", ""},
 	{node.ErrBadAddress, api.CodeBadAddress, "This is not a usable address", ""},
 	{node.ErrUnreachable, api.CodeUnreachable, "Nobody answered at this address", "Check that Linnet runs there and that the address is complete. Linnet keeps no record of the try."},

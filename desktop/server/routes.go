@@ -44,6 +44,7 @@ func (s *Server) routes() http.Handler {
 	s.messageRoutes(a)
 	s.eventRoutes(a)
 	s.bundleRoutes(a)
+	s.contactRoutes(a)
 	s.laterRoutes(a)
 	s.documentRoute(a)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -74,17 +75,10 @@ func (s *Server) allowed(mux *http.ServeMux, r *http.Request) (list string) {
 // laterRoutes are in the contract and not built in this version. They say so.
 func (s *Server) laterRoutes(a huma.API) {
 	const blobs = "Attachments come in a later version. Put a link into the text instead."
-	const contacts = "Contacts come in a later version. Make a private topic and hand over an invitation instead."
 	const disk = "Locking, backups and the recovery phrase come in a later version."
 	for _, r := range []struct{ method, path, id, detail string }{
 		{http.MethodPost, api.PathBlobs, "add-blob", blobs},
 		{http.MethodGet, api.PathBlob, "get-blob", blobs},
-		{http.MethodPost, api.PathContacts, "add-contact", contacts},
-		{http.MethodGet, api.PathContacts, "list-contacts", contacts},
-		{http.MethodGet, api.PathContact, "get-contact", contacts},
-		{http.MethodGet, api.PathSafety, "get-safety-number", contacts},
-		{http.MethodPost, api.PathVerify, "verify-contact", contacts},
-		{http.MethodGet, api.PathMeLink, "get-my-link", contacts},
 		{http.MethodGet, api.PathRecovery, "get-recovery-phrase", disk},
 		{http.MethodGet, api.PathLock, "get-lock", disk},
 		{http.MethodPost, api.PathUnlock, "unlock", disk},

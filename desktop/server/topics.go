@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"time"
@@ -188,6 +189,9 @@ func (s *Server) keepDraft(ctx context.Context, in *struct {
 }
 
 func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.LinkPreview], error) {
+	if c, known, err := s.node.PreviewContact(in.Body.Link); err == nil {
+		return answer(api.LinkPreview{Kind: api.KindContact, Name: c.Name, Verified: true, Joined: known, Contact: apiContact(c).ID}), nil
+	}
 	p, err := s.node.Preview(ctx, in.Body.Link)
 	if err != nil {
 		return nil, s.fail(ctx, err)
@@ -199,11 +203,23 @@ func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (
 }
 
 func (s *Server) accept(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.Topic], error) {
-	t, err := s.node.Follow(ctx, in.Body.Link)
+	t, err := s.follow(ctx, in.Body.Link)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
 	return s.showTopic(ctx, t)
+}
+
+// follow joins the topic of a link, or opens the conversation with its person.
+func (s *Server) follow(ctx context.Context, link string) (*node.Topic, error) {
+	if _, _, err := s.node.PreviewContact(link); err != nil {
+		return s.node.Follow(ctx, link)
+	}
+	c, err := s.node.AddContact(ctx, link, "")
+	if err != nil {
+		return nil, err
+	}
+	return s.node.Topic(c.Topic)
 }
 
 // apiTopic is a topic in the words of the contract.
@@ -218,6 +234,9 @@ func apiTopic(i node.TopicInfo) api.Topic {
 	}
 	if i.ReadUpTo != (node.RecordID{}) {
 		t.ReadUpTo = i.ReadUpTo.String()
+	}
+	if i.Whom != (node.PersonID{}) {
+		t.Contact = hex.EncodeToString(i.Whom[:])
 	}
 	t.Sealing = apiSealing(i)
 	if i.Last != nil {

@@ -2,9 +2,11 @@ package reach
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // Peer is one connected node.
@@ -27,4 +29,13 @@ func (h *Host) Peers() []Peer {
 	}
 	slices.SortFunc(out, func(a, b Peer) int { return cmp.Compare(a.ID, b.ID) })
 	return out
+}
+
+// PeerID returns the text form of the peer id of a contact.
+func PeerID(id []byte) (string, error) {
+	p, err := peer.IDFromBytes(id)
+	if err != nil {
+		return "", fmt.Errorf("%w: peer id", ErrAddress)
+	}
+	return p.String(), nil
 }

@@ -223,3 +223,9 @@ func (s *Session) Complete(w Writer, seq uint64, now int64) error {
 	}
 	return s.broken
 }
+
+// PrekeyFrom returns the prekey of a private half.
+func PrekeyFrom(seed [32]byte) (Prekey, error) {
+	public, err := publicOf(seed)
+	return Prekey{Seed: seed, Public: public}, err
+}
