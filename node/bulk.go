@@ -55,7 +55,7 @@ func (t *Topic) takeMany(ctx context.Context, proof history.Proof, rs []*record.
 			} else {
 				taken.Parked++
 			}
-		case errors.Is(err, errFork) || errors.Is(err, errBodiless) || errors.Is(err, errLater):
+		case errors.Is(err, errFork) || errors.Is(err, errBodiless) || errors.Is(err, errLater) || errors.Is(err, errMuted):
 			taken.Known++
 		default:
 			return taken, errors.Join(err, flush())

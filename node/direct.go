@@ -17,6 +17,17 @@ func (t *Topic) setDevices(peers []string) {
 	t.mu.Unlock()
 }
 
+// setMuted has the topic take nothing more from the other person, or listen again.
+func (t *Topic) setMuted(muted bool) {
+	t.mu.Lock()
+	again := t.muted && !muted
+	t.muted = muted
+	t.mu.Unlock()
+	if again {
+		t.repair.Look(true)
+	}
+}
+
 // answered reports whether the other person's seat in a direct topic was taken.
 func (t *Topic) answered() bool {
 	t.mu.RLock()

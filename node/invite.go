@@ -122,8 +122,11 @@ func (t *Topic) standsLocked(may bool) *Sealing {
 	for _, m := range present {
 		if m.Seat {
 			s.Invited++
-		} else {
-			s.Members++
+			continue
+		}
+		s.Members++
+		if p, ok := t.people[m.Key]; ok && t.state.Kind() == topic.Direct {
+			s.Stranger = s.Stranger || p.cert.Account != t.node.cert.Account && string(p.cert.Account[:]) != string(t.row.Whom)
 		}
 	}
 	return &s

@@ -49,8 +49,8 @@ type keeperRow struct {
 
 const (
 	keyLetterbox = "letterbox"
-	prekeyKept   = 60 * 24 * time.Hour // from when a link's key was replaced
-	prekeyAge    = 7 * 24 * time.Hour  // at which it is
+	prekeyAge    = 30 * 24 * time.Hour  // at which a link's key is replaced
+	prekeyKept   = 180 * 24 * time.Hour // for so long links with the one before work
 )
 
 // loadLetterbox reads the letterbox, or makes one.

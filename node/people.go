@@ -38,7 +38,7 @@ type Contact struct {
 type ContactChange struct {
 	Name     *string // empty: what the person calls itself
 	Blocked  *bool
-	Accepted *bool // true accepts a request
+	Accepted *bool // true accepts a request, and opens a conversation where there is none
 	Verified *bool
 }
 
@@ -95,6 +95,7 @@ func (n *Node) loadPeople(ctx context.Context) error {
 			return fmt.Errorf("%w: contact: %w", ErrDamaged, err)
 		}
 		n.people.byID[id] = k
+		n.mute(k)
 	}
 	return n.loadLetterbox(ctx)
 }
@@ -135,7 +136,7 @@ func (n *Node) contact(id PersonID, k *known) Contact {
 		ID: id, Name: k.row.Name, Claimed: k.link.Name, Request: k.row.Asked,
 		Verified: k.row.Verified != 0, Blocked: k.row.Blocked, Added: time.UnixMilli(k.row.Added).UTC(),
 	}
-	if len(k.row.Topic) == len(c.Topic) {
+	if n.hasTopic(k) {
 		c.Topic = TopicID(k.row.Topic)
 		c.Waiting = !k.row.Heard
 	}
@@ -210,12 +211,13 @@ func (n *Node) AddContact(ctx context.Context, link, name string) (Contact, erro
 			row.Name = identity.CleanName(name)
 		}
 	})
-	if err == nil && len(k.row.Topic) == 0 {
+	if err == nil && !n.hasTopic(k) {
 		err = n.openDirect(ctx, id, k)
 	}
 	if err != nil {
 		return Contact{}, err
 	}
+	n.mute(k)
 	n.bell.node()
 	poke(n.post.wake)
 	return n.contact(id, k), nil
@@ -277,9 +279,34 @@ func (n *Node) ChangeContact(ctx context.Context, id PersonID, c ContactChange) 
 	if err != nil {
 		return Contact{}, err
 	}
+	if c.Accepted != nil && *c.Accepted && !n.hasTopic(k) {
+		if err := n.openDirect(ctx, id, k); err != nil {
+			return Contact{}, err
+		}
+	}
+	n.mute(k)
 	n.toldOf(k)
 	poke(n.post.wake)
 	return n.contact(id, k), nil
+}
+
+// mute has the direct topic with a person follow whether it is blocked.
+func (n *Node) mute(k *known) {
+	if len(k.row.Topic) != len(TopicID{}) {
+		return
+	}
+	if t, err := n.Topic(TopicID(k.row.Topic)); err == nil {
+		t.setMuted(k.row.Blocked)
+	}
+}
+
+// hasTopic reports whether there is a direct topic with a person; it may have been left.
+func (n *Node) hasTopic(k *known) bool {
+	if len(k.row.Topic) != len(TopicID{}) {
+		return false
+	}
+	_, err := n.Topic(TopicID(k.row.Topic))
+	return err == nil
 }
 
 // toldOf tells who watches that a contact changed.
@@ -299,12 +326,17 @@ func (n *Node) DeleteContact(ctx context.Context, id PersonID) error {
 	if k == nil || k.row.Gone {
 		return fmt.Errorf("%w: contact", ErrNotFound)
 	}
-	if len(k.row.Topic) == len(TopicID{}) {
-		if t, err := n.Topic(TopicID(k.row.Topic)); err == nil {
-			if err := t.Leave(ctx); err != nil {
-				return err
-			}
+	if n.hasTopic(k) {
+		t, err := n.Topic(TopicID(k.row.Topic))
+		if err == nil {
+			err = t.Leave(ctx)
 		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := n.drop(ctx, prefixRequest+hex.EncodeToString(id[:])+"/"); err != nil {
+		return err
 	}
 	if k.row.Blocked {
 		return n.savePerson(ctx, id, k, func(row *personRow) {

@@ -114,6 +114,68 @@ func TestFirstContact(t *testing.T) {
 	}
 }
 
+// TestBlock takes nothing from somebody, listens again, and forgets the person.
+func TestBlock(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir()}
+	anna, boris := named(t, dirs[0], "Anna"), named(t, dirs[1], "Boris")
+	old := contactLink(t, anna)
+	c, err := boris.AddContact(t.Context(), old, "Anna from school")
+	if err != nil || c.Name != "Anna from school" || c.Claimed != "Anna" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	tb, err := boris.Topic(c.Topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ta := accept(t, anna, "Boris")
+	until(t, anna, "to be let in", canPost(t, ta))
+	cb, _ := contactNamed(t, anna, "Boris")
+	change := func(blocked bool) {
+		if _, err := anna.ChangeContact(t.Context(), cb.ID, node.ContactChange{Blocked: &blocked}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(true)
+	if err := anna.Close(); err != nil { // it is still so after a restart
+		t.Fatal(err)
+	}
+	anna = open(t, dirs[0])
+	if ta, err = anna.Topic(c.Topic); err != nil {
+		t.Fatal(err)
+	}
+	post(t, tb, "can you hear me?")
+	post(t, ta, "I write all the same")
+	until(t, boris, "Anna's post", func() bool { return slices.Contains(texts(t, tb), "I write all the same") })
+	if got := texts(t, ta); slices.Contains(got, "can you hear me?") {
+		t.Errorf("somebody blocked is heard: %q", got)
+	}
+	change(false)
+	until(t, anna, "what was said meanwhile", func() bool { return slices.Contains(texts(t, ta), "can you hear me?") })
+
+	// Forgotten, and with a new link the old one lets nobody in.
+	if err := anna.DeleteContact(t.Context(), cb.ID); err != nil {
+		t.Fatal(err)
+	}
+	if len(anna.Contacts()) != 0 || len(anna.Topics()) != 0 {
+		t.Errorf("%+v and %d topics are left", anna.Contacts(), len(anna.Topics()))
+	}
+	if _, err := anna.RenewContactLink(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	carla := named(t, t.TempDir(), "Carla")
+	if _, err := carla.AddContact(t.Context(), old, ""); err != nil {
+		t.Fatal(err)
+	}
+	dora := named(t, t.TempDir(), "Dora")
+	if _, err := dora.AddContact(t.Context(), contactLink(t, anna), ""); err != nil {
+		t.Fatal(err)
+	}
+	accept(t, anna, "Dora")
+	if got := anna.Contacts(); len(got) != 1 {
+		t.Errorf("an old link let somebody in: %+v", got)
+	}
+}
+
 // TestNeverTogether lets two people talk who are never there at the same time,
 // through a contact that both have.
 func TestNeverTogether(t *testing.T) {

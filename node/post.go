@@ -124,6 +124,7 @@ func (n *Node) runPost() {
 		now := time.Now()
 		n.postDo("take in own mail", n.fetchOwn)
 		n.postDo("send letters", n.sendLetters)
+		n.postDo("renew the key of the contact link", n.renewPrekey)
 		if now.Sub(agreed) >= agreeEvery || n.post.stale() {
 			n.postDo("find keepers", n.findKeepers)
 			agreed = now
@@ -148,6 +149,20 @@ func (n *Node) postDo(what string, f func(context.Context) error) {
 	if err := f(ctx); err != nil && n.ctx.Err() == nil {
 		n.log.Warn("node: "+what, "err", err)
 	}
+}
+
+// renewPrekey makes another key for the contact link from time to time.
+func (n *Node) renewPrekey(ctx context.Context) error {
+	n.people.mu.Lock()
+	defer n.people.mu.Unlock()
+	b := &n.people.box
+	if time.Since(time.UnixMilli(b.row.Made)) < prekeyAge {
+		return nil
+	}
+	if err := b.rekey(time.Now()); err != nil {
+		return err
+	}
+	return n.saveLetterbox(ctx)
 }
 
 // stale reports whether the keepers should be looked for anew.
@@ -591,7 +606,7 @@ func (n *Node) takeNews(ctx context.Context, l letter.Letter) error {
 		return nil
 	}
 	id, err := n.personOf(t)
-	if err != nil {
+	if err != nil || n.isBlocked(id) {
 		return nil
 	}
 	if l.Contact != "" {
@@ -600,6 +615,13 @@ func (n *Node) takeNews(ctx context.Context, l letter.Letter) error {
 		}
 	}
 	return t.takeLetters(ctx, l.Records)
+}
+
+func (n *Node) isBlocked(id PersonID) bool {
+	n.people.mu.Lock()
+	defer n.people.mu.Unlock()
+	k := n.people.byID[id]
+	return k == nil || k.row.Blocked
 }
 
 // newLink takes in a person's link as it is now.

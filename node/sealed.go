@@ -723,6 +723,10 @@ func (t *Topic) tendKeys(ctx context.Context) error {
 	session, err := s.use(now)
 	var due seal.Due
 	if err == nil {
+		if err = errors.Join(session.Tick(now), s.complete(session, now)); err != nil {
+			s.mu.Unlock()
+			return err
+		}
 		due = session.Due(now)
 		var b storage.Batch
 		if s.keep(&b); len(b.State) > 0 {
@@ -748,6 +752,36 @@ func (t *Topic) tendKeys(ctx context.Context) error {
 		_, err = t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
 	}
 	return err
+}
+
+// complete tells the session of a direct topic up to where it has seen all of the
+// other writers, which lets it erase keys before their time. In a private topic a
+// newcomer might still seal to one, so there they wait for it.
+func (s *sealing) complete(session *seal.Session, now int64) error {
+	t := s.t
+	if len(s.due) > 0 {
+		return nil
+	}
+	t.mu.RLock()
+	direct := t.state.Kind() == topic.Direct && len(t.forks) == 0
+	members, _ := t.state.Members(now)
+	t.mu.RUnlock()
+	for _, m := range members {
+		if !direct || m.Key == t.me || m.Seat {
+			continue
+		}
+		head, err := t.node.store.Head(t.space(), storage.Chain(m.Key))
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err == nil && head.Count == head.Seq {
+			err = session.Complete(seal.Writer(m.Key), head.Seq, now)
+		}
+		if err != nil {
+			return fmt.Errorf("node: %w", err)
+		}
+	}
+	return nil
 }
 
 // admit reports whether this device may seal to the members. A newcomer may not

@@ -86,6 +86,7 @@ type Topic struct {
 	recent recent
 	heads  heads
 
+	muted   bool                // of a direct topic: the other person is blocked
 	devices []string            // of a direct topic: peer ids of the other person's
 	acks    map[uint64]struct{} // own records that these have, above row.Acked
 	people  map[Writer]person   // of a sealed topic, who has said so; guarded by mu

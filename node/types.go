@@ -38,6 +38,7 @@ const (
 	Broadcast    = topic.Broadcast
 	OpenTopic    = topic.Open
 	PrivateTopic = topic.Private
+	DirectTopic  = topic.Direct
 	Reader       = topic.Reader
 	Contributor  = topic.Writer
 	Admin        = topic.Admin
@@ -183,6 +184,8 @@ type Sealing struct {
 	Joining bool // an invitation was taken up, and whoever gave it has not been heard of since
 	Refused bool // somebody else has used the invitation with which this device came
 	Past    int  // see TopicChange.Past
+
+	Stranger bool // of a direct topic: somebody reads it who is neither of the two people
 }
 
 // Completeness says how much of a topic is here.

@@ -22,6 +22,7 @@ var (
 	errWaiting   = errors.New("node: the topic's genesis is not here yet")
 	errDuplicate = errors.New("node: it is here already")
 	errFork      = errors.New("node: its writer signed two records with one number")
+	errMuted     = errors.New("node: this person is blocked")
 )
 
 // hear is the verdict as gossip asks for it.
@@ -189,6 +190,9 @@ func (t *Topic) mayStand(r *record.Record) error {
 	defer t.mu.RUnlock()
 	if f := t.forks[r.Writer]; f != nil && r.Seq >= f.seq {
 		return errFork
+	}
+	if t.muted && r.Writer != t.me {
+		return errMuted
 	}
 	if r.Kind == record.KindGenesis {
 		return nil

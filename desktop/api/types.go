@@ -169,6 +169,7 @@ type Sealing struct {
 	Invited       int    `json:"invited" doc:"Invitations that nobody has taken up"`
 	Joining       bool   `json:"joining" doc:"An invitation was taken up; it works once somebody who may let this device in has been connected"`
 	Refused       bool   `json:"refused" doc:"Somebody else has used the invitation: ask for another"`
+	Stranger      bool   `json:"stranger" doc:"Of a direct topic: somebody reads it who is neither of the two people"`
 	NewcomersRead int    `json:"newcomers_read" doc:"How many of the last messages from before they came newcomers may read; -1 all"`
 	Summary       string `json:"summary" doc:"One plain English sentence for a person"`
 }

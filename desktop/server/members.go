@@ -58,9 +58,13 @@ func apiSealing(i node.TopicInfo) *api.Sealing {
 	}
 	s := api.Sealing{
 		Member: i.Sealing.Member, Members: i.Sealing.Members, Invited: i.Sealing.Invited,
-		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, NewcomersRead: i.Sealing.Past,
+		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, Stranger: i.Sealing.Stranger, NewcomersRead: i.Sealing.Past,
 	}
 	switch {
+	case i.Sealing.Stranger:
+		s.Summary = "Careful: somebody who is neither of you two reads this conversation."
+	case i.Kind == node.DirectTopic && s.Members == 1:
+		s.Summary = "End-to-end encrypted. Waiting for the other person."
 	case s.Refused:
 		s.Summary = "Somebody else has used this invitation. Ask for another one."
 	case s.Joining:
