@@ -117,6 +117,7 @@ func (t *Topic) standsLocked(may bool) *Sealing {
 	s := Sealing{
 		Member: may && t.row.Admitted, Joining: len(t.row.Seat) > 0 || may && !t.row.Admitted,
 		Refused: t.row.Refused, Past: t.state.Settings().Past,
+		Fade: time.Duration(t.state.Settings().Fade) * time.Second,
 	}
 	present, _ := t.state.Members(time.Now().UnixMilli())
 	for _, m := range present {
@@ -258,7 +259,7 @@ func (t *Topic) confirmSeats(ctx context.Context) error {
 	t.mu.RLock()
 	settings := t.state.Settings()
 	t.mu.RUnlock()
-	if len(grants) == 0 || settings.Name == "" {
+	if len(grants) == 0 || settings == (topic.Settings{}) {
 		return nil
 	}
 	for _, g := range grants {

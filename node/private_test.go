@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/linnet-im/linnet/node"
 )
@@ -264,5 +265,49 @@ func TestPrivatePast(t *testing.T) {
 				t.Errorf("Boris sees %d, %v", info.Sealing.Past, err)
 			}
 		})
+	}
+}
+
+// TestFade lets messages disappear: those written after that was set, on all
+// computers, also on one that was off.
+func TestFade(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir()}
+	anna, boris := open(t, dirs[0]), open(t, dirs[1])
+	ta := create(t, anna, node.PrivateTopic)
+	invite, err := ta.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb := follow(t, boris, invite.Link)
+	until(t, boris, "to be let in", canPost(t, tb))
+	post(t, ta, "this stays")
+	fade := 2 * time.Second
+	if err := ta.Change(t.Context(), node.TopicChange{Fade: &fade}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "the setting", func() bool {
+		i, err := tb.Info(t.Context())
+		return err == nil && i.Sealing.Fade == fade
+	})
+	id := post(t, ta, "this goes")
+	until(t, boris, "the message", func() bool { return slices.Contains(texts(t, tb), "this goes") })
+	if err := boris.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gone := func(x *node.Topic) func() bool {
+		return func() bool {
+			m, err := x.Message(t.Context(), id)
+			return err == nil && m.Closed == node.ClosedFaded && m.Text == "" && slices.Contains(texts(t, x), "this stays")
+		}
+	}
+	until(t, anna, "it to disappear", gone(ta))
+	boris = open(t, dirs[1])
+	if tb, err = boris.Topic(ta.ID()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "it to disappear", gone(tb))
+	open := create(t, anna, node.OpenTopic)
+	if err := open.Change(t.Context(), node.TopicChange{Fade: &fade}); !errors.Is(err, node.ErrNotSealed) {
+		t.Errorf("in an open topic: %v", err)
 	}
 }

@@ -40,6 +40,9 @@ func (t *Topic) tend() {
 		t.do("retry what is parked", func(ctx context.Context) error { t.retryParked(ctx); return nil })
 		t.do("see what is missing", t.seeMissing)
 		t.do("vouch", t.vouch)
+		if t.seals() != nil {
+			t.do("let messages disappear", t.fadeOld)
+		}
 		if !time.Now().Before(shed) {
 			t.do("drop texts", t.shedOld)
 			shed = time.Now().Add(shedEvery)

@@ -552,7 +552,7 @@ func (t *Topic) Leave(ctx context.Context) error {
 	delete(n.byGossip, gossipName(t.id))
 	n.mu.Unlock()
 	t.close()
-	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}}
+	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}, {Key: prefixFade + t.id.String()}}
 	// The records go first: after a crash between the two the topic is still
 	// listed, and can be left again.
 	if err := n.store.DropSpace(ctx, t.space()); err != nil {

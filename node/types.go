@@ -34,6 +34,7 @@ type (
 const (
 	PastAll = topic.PastAll
 	MaxPast = topic.MaxPast
+	MaxFade = topic.MaxFade * time.Second
 
 	Broadcast    = topic.Broadcast
 	OpenTopic    = topic.Open
@@ -185,7 +186,8 @@ type Sealing struct {
 	Refused bool // somebody else has used the invitation with which this device came
 	Past    int  // see TopicChange.Past
 
-	Stranger bool // of a direct topic: somebody reads it who is neither of the two people
+	Fade     time.Duration // after which messages disappear, 0 for never
+	Stranger bool          // of a direct topic: somebody reads it who is neither of the two people
 }
 
 // Completeness says how much of a topic is here.

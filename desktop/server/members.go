@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/linnet-im/linnet/desktop/api"
 	"github.com/linnet-im/linnet/node"
@@ -58,7 +59,7 @@ func apiSealing(i node.TopicInfo) *api.Sealing {
 	}
 	s := api.Sealing{
 		Member: i.Sealing.Member, Members: i.Sealing.Members, Invited: i.Sealing.Invited,
-		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, Stranger: i.Sealing.Stranger, NewcomersRead: i.Sealing.Past,
+		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, Stranger: i.Sealing.Stranger, FadeSeconds: int(i.Sealing.Fade / time.Second), NewcomersRead: i.Sealing.Past,
 	}
 	switch {
 	case i.Sealing.Stranger:

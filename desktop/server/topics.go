@@ -95,6 +95,10 @@ func (s *Server) changeTopic(ctx context.Context, in *struct {
 		return nil, err
 	}
 	change := node.TopicChange{Name: in.Body.Name, Description: in.Body.Description, Past: in.Body.NewcomersRead}
+	if s := in.Body.FadeSeconds; s != nil {
+		fade := time.Duration(*s) * time.Second
+		change.Fade = &fade
+	}
 	if change != (node.TopicChange{}) {
 		if err := t.Change(ctx, change); err != nil {
 			return nil, s.fail(ctx, err)
