@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/linnet-im/linnet/node/history"
@@ -96,6 +97,7 @@ type Topic struct {
 	pending   []*entry   // own records waiting to be written
 	writeMu   sync.Mutex // held by the call that writes for all; guards head
 	next      *successor // under another key; guarded by writeMu
+	renewing  atomic.Bool
 	head      storage.Head
 
 	mu       sync.RWMutex // guards what follows
