@@ -37,6 +37,10 @@ type Genesis struct {
 
 // Grant gives a key a role, for ever or until Expiry.
 //
+// A device grant is by who already has the role, for another device of the same
+// person: it gives the role itself, not only a lower one, in sealed topics also
+// where the issuer may grant nothing else. Its issuer may take it back.
+//
 // A seat is a key that an inviter makes for somebody whose own key it does not
 // know yet. The first record of its chain is a grant by which the invited gives
 // its role, or a lower one, to a key of theirs; nothing else of it counts.
@@ -46,6 +50,7 @@ type Grant struct {
 	Expiry int64         `cbor:"3,keyasint,omitempty"` // ms since 1970 of the last record that counts; 0 is never
 	Seat   bool          `cbor:"4,keyasint,omitempty"` // the key only hands its role on, once
 	Keys   []byte        `cbor:"5,keyasint,omitempty"` // by a seat: what others need to seal to Key, at most MaxKeys bytes
+	Device bool          `cbor:"6,keyasint,omitempty"` // for a device of the issuer's own
 }
 
 // MaxKeys bounds Grant.Keys.
