@@ -22,6 +22,7 @@ const (
 	CodeNewerFormat api.Code = "newer_format"        // a newer Linnet wrote the data
 	CodeWrongKey    api.Code = "wrong_key"           // the key file is gone or does not fit
 	CodeDamaged     api.Code = "damaged"             // the store cannot be read
+	CodeSecret      api.Code = "no_secret"           // the system's keyring does not open the data
 	CodeSlowStop    api.Code = "not_stopped_in_time" // something did not end
 )
 
@@ -57,6 +58,15 @@ func explainOpen(dir string, err error) error {
 	case errors.Is(err, node.ErrDiskFull) || shell.DiskFull(err):
 		e.Code, e.Title = api.CodeDiskFull, "the disk is full"
 		e.Detail = fmt.Sprintf("there is no room left for %s; free some space, then start Linnet again", dir)
+	case errors.Is(err, node.ErrLocked):
+		e.Code, e.Title = api.CodeLocked, "the data folder is locked"
+		e.Detail = fmt.Sprintf("%s opens with a passphrase only; give it with --passphrase-file, or in LINNET_PASSPHRASE_FILE", dir)
+	case errors.Is(err, node.ErrPassphrase), errors.Is(err, node.ErrPassphraseForm):
+		e.Code, e.Title, e.Detail = api.CodePassphrase, "this is not the passphrase", "try again; capital letters and spaces count"
+	case errors.Is(err, node.ErrKeyring), errors.Is(err, node.ErrNoSecret):
+		e.Code, e.Title, e.Detail = CodeSecret, "what unlocks your data is not to be had", cause(err)
+	case errors.Is(err, node.ErrUnfinished):
+		e.Code, e.Title, e.Detail = CodeFolder, "not everything could be deleted", "the key is destroyed, so that nothing can be read any more; start Linnet again to go on"
 	case errors.Is(err, node.ErrWrongKey):
 		e.Code, e.Title = CodeWrongKey, "the key of this data is damaged or gone"
 		e.Detail = fmt.Sprintf("nothing in %s can be read without the file \"key\"; put the right one back from a copy", dir)
@@ -118,7 +128,7 @@ func cause(err error) string {
 
 func isRoom(s string) bool {
 	switch s {
-	case "node", "reach", "storage", "shell", "pubsub":
+	case "node", "reach", "storage", "shell", "pubsub", "vault":
 		return true
 	}
 	return false

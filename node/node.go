@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
+	"github.com/linnet-im/linnet/node/vault"
 	"github.com/linnet-im/linnet/pubsub"
 	"github.com/linnet-im/linnet/storage"
 )
@@ -29,6 +29,12 @@ type Config struct {
 	NoMDNS    bool         // do not announce this node on the local network, nor look there
 	Logger    *slog.Logger // nil: silent
 	Host      *reach.Host  // nil: the node opens its own. A given one is closed with the node.
+
+	// Passphrase opens a folder that has one, see Look; for a new folder it becomes that.
+	// It stays the caller's, who clears it.
+	Passphrase []byte
+	// Erase are names of the caller's own files in Dir, which a wipe deletes too.
+	Erase []string
 }
 
 // Node is a running messenger node.
@@ -36,6 +42,7 @@ type Node struct {
 	cfg     Config
 	log     *slog.Logger
 	started time.Time
+	vault   *vault.Vault
 	store   *storage.Store
 	host    *reach.Host
 	gossip  *pubsub.PubSub
@@ -64,8 +71,8 @@ type Node struct {
 
 // Open starts a node on cfg.Dir; ctx bounds the opening only. It takes all or
 // nothing: after an error there is no goroutine and no lock left. Errors match
-// ErrInUse, ErrNewerFormat, ErrDamaged, ErrWrongKey, ErrDiskFull or
-// ErrBadAddress where one of them is the cause.
+// ErrLocked, ErrPassphrase, ErrKeyring, ErrNoSecret, ErrUnfinished, ErrInUse, ErrNewerFormat,
+// ErrDamaged, ErrWrongKey, ErrDiskFull or ErrBadAddress where one of them is the cause.
 func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("node: Config.Dir is empty, name a data folder")
@@ -80,16 +87,8 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	key, err := storeKey(cfg.Dir)
-	if err != nil {
+	if err := n.openStore(ctx); err != nil {
 		return nil, err
-	}
-	n.store, err = storage.Open(ctx, storage.Options{Dir: filepath.Join(cfg.Dir, "store"), Key: key, Logger: cfg.Logger})
-	if errors.Is(err, storage.ErrLocked) {
-		return nil, fmt.Errorf("%w: %s", ErrInUse, cfg.Dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("node: open the store: %w", err)
 	}
 	if err := n.loadSelf(ctx); err != nil {
 		return nil, err
@@ -176,6 +175,9 @@ func (n *Node) Close() error {
 	n.wg.Wait()
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
+	}
+	if n.vault != nil {
+		errs = append(errs, n.vault.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -7,8 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -36,52 +34,6 @@ const (
 	prefixOut    = "out/"    // topic id, seq -> id of a record that nobody else has yet
 	prefixOnce   = "once/"   // hash of topic and Draft.Key -> onceRow
 )
-
-// keyFile holds the key that the store is encrypted under, mode 0600, until the
-// person seals it with a passphrase.
-const keyFile = "key"
-
-// storeKey reads the store's key, or makes it where there is neither key nor store.
-func storeKey(dir string) ([]byte, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("node: make the data folder: %w", err)
-	}
-	path := filepath.Join(dir, keyFile)
-	key, err := os.ReadFile(path)
-	if err == nil && len(key) == 32 {
-		return key, nil
-	}
-	if err == nil {
-		return nil, fmt.Errorf("%w: %s is damaged; without it the store cannot be read", ErrWrongKey, path)
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("node: read the key: %w", err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "store")); err == nil {
-		return nil, fmt.Errorf("%w: %s is gone; without it the store cannot be read, put it back", ErrWrongKey, path)
-	}
-	key = make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, err
-	}
-	return key, writeKey(path, key)
-}
-
-// writeKey puts the key on disk for good before anything is encrypted under it.
-func writeKey(path string, key []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("node: write the key: %w", err)
-	}
-	_, err = f.Write(key)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("node: write the key: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("node: write the key: %w", err)
-	}
-	return nil
-}
 
 // loadSelf reads who this is, or makes a new account and device.
 func (n *Node) loadSelf(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/linnet-im/linnet/node/message"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
+	"github.com/linnet-im/linnet/node/vault"
 	"github.com/linnet-im/linnet/storage"
 )
 
@@ -87,6 +88,19 @@ var (
 	ErrBadLink      = topic.ErrLink
 	ErrEmpty        = message.ErrEmpty
 	ErrLong         = message.ErrLong
+)
+
+// Errors of a protected data folder and of backups.
+var (
+	ErrLocked         = vault.ErrLocked
+	ErrPassphrase     = vault.ErrPassphrase
+	ErrPassphraseForm = vault.ErrPassphraseForm
+	ErrSamePassphrase = vault.ErrSame
+	ErrKeyring        = vault.ErrKeyring
+	ErrNoSecret       = vault.ErrSecret
+	ErrChanged        = vault.ErrChanged
+	ErrLeftover       = vault.ErrLeftover
+	ErrUnfinished     = vault.ErrUnfinished
 )
 
 // TopicDraft is a topic to be made.

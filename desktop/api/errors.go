@@ -27,6 +27,9 @@ const (
 	CodeUnreachable   Code = "unreachable"          // 502: nobody answered at that address
 	CodeNotReady      Code = "not_ready"            // 409: the topic's first record has not arrived yet
 	CodeNotBuilt      Code = "not_in_this_version"  // 501
+	CodeLocked        Code = "locked"               // 423: the passphrase was not typed yet, or Linnet locked itself
+	CodePassphrase    Code = "wrong_passphrase"     // 403
+	CodeNoKeyring     Code = "no_keyring"           // 409: this system has no keyring that answers
 	CodeDiskFull      Code = "disk_full"            // 507
 	CodeStopping      Code = "stopping"             // 503
 	CodeInternal      Code = "internal"             // 500

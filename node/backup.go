@@ -1,0 +1,3 @@
+package node
+
+const stagingFolder = "restore.new"
