@@ -62,10 +62,30 @@ func (t *Topic) Invite(ctx context.Context) (Invite, error) {
 	}.String(), expires}, nil
 }
 
-// Remove ends a member's rights: what it writes from now on does not count, and
-// what the others write it cannot read. The error matches ErrMayNotChange, or
-// ErrNotFound where it is no member.
+// Remove ends the rights of a member and of the devices that hang on it: what they
+// write from now on does not count, and what the others write they cannot read. The
+// error matches ErrMayNotChange.
 func (t *Topic) Remove(ctx context.Context, w Writer) error {
+	t.mu.RLock()
+	var all []Writer
+	if t.state != nil {
+		all = t.state.Devices(w)
+	}
+	t.mu.RUnlock()
+	for _, w := range append(all, w) {
+		if err := t.revoke(ctx, w); err != nil {
+			return err
+		}
+	}
+	if t.seals() == nil {
+		return nil
+	}
+	// Nobody is to write another word that a removed one can read.
+	_, err := t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
+	return err
+}
+
+func (t *Topic) revoke(ctx context.Context, w Writer) error {
 	head, err := t.node.store.Head(t.space(), storage.Chain(w))
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("node: %w", err)
@@ -76,12 +96,6 @@ func (t *Topic) Remove(ctx context.Context, w Writer) error {
 	}
 	if _, err = t.append(ctx, &entry{kind: record.KindRevoke, body: body}); errors.Is(err, ErrMayNotPost) {
 		return ErrMayNotChange
-	}
-	if err != nil {
-		return err
-	}
-	if t.seals() != nil { // nobody is to write another word that the removed one can read
-		_, err = t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
 	}
 	return err
 }
@@ -168,9 +182,12 @@ func (t *Topic) takeSeat(ctx context.Context) error {
 		}
 		return nil // not here yet
 	}
-	keys, err := t.sealing.firstKeys(ctx)
-	if err != nil {
-		return err
+	var keys []byte
+	if t.sealing != nil {
+		var err error
+		if keys, err = t.sealing.firstKeys(ctx); err != nil {
+			return err
+		}
 	}
 	body, err := record.EncodeBody(topic.Grant{Key: t.me, Role: role, Keys: keys})
 	if err != nil {
@@ -259,7 +276,7 @@ func (t *Topic) confirmSeats(ctx context.Context) error {
 	t.mu.RLock()
 	settings := t.state.Settings()
 	t.mu.RUnlock()
-	if len(grants) == 0 || settings == (topic.Settings{}) {
+	if len(grants) == 0 || t.sealing == nil || settings == (topic.Settings{}) {
 		return nil
 	}
 	for _, g := range grants {

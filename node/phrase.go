@@ -17,8 +17,12 @@ const keyPhrase = "identity/phrase"
 // askWords is how many words a person is asked for to show that.
 const askWords = 3
 
-// Phrase returns the recovery phrase of the account, 24 words. Whoever reads it is the person.
+// Phrase returns the recovery phrase of the account, 24 words, or nil on a further
+// device, which has none. Whoever reads it is the person.
 func (n *Node) Phrase() []string {
+	if !n.hasAccount {
+		return nil
+	}
 	p := n.account.Phrase()
 	return p[:]
 }
@@ -42,6 +46,9 @@ func (n *Node) PhraseChecked() (bool, error) {
 // three or more different ones are right in one call, and none is wrong, the phrase
 // counts as written down.
 func (n *Node) CheckPhrase(ctx context.Context, ask []int, typed []string) (right []bool, checked bool, err error) {
+	if !n.hasAccount {
+		return nil, false, ErrNoAccount
+	}
 	p := n.account.Phrase()
 	right = []bool{}
 	for i, at := range ask {

@@ -590,6 +590,9 @@ func (n *Node) takeLetter(ctx context.Context, mail []byte) error {
 			n.log.Debug("node: a letter that is none", "err", err)
 			return nil
 		}
+		if l.Device != nil {
+			return n.takeDevice(ctx, l.Device, content)
+		}
 		if l.Request != nil {
 			return n.takeRequest(ctx, l, content, p)
 		}

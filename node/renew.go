@@ -131,8 +131,8 @@ func (t *Topic) grantAnew(ctx context.Context, w Writer) error {
 	if state == nil {
 		return nil
 	}
-	root := t.node.account.TopicRoot(state.Nonce())
-	if record.WriterOf(root) != state.Root() {
+	root, ok := t.rootKey(state.Nonce())
+	if !ok || record.WriterOf(root) != state.Root() {
 		return nil // in an open topic the new key may write as it is
 	}
 	head, err := t.node.store.Head(t.space(), storage.Chain(state.Root()))

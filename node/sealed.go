@@ -683,20 +683,23 @@ func (s *sealing) firstKeys(ctx context.Context) ([]byte, error) {
 	return body, nil
 }
 
-// tendLocks looks after the keys of a sealed topic until it is closed.
+// tendLocks looks after the keys of a sealed topic, and the places of this person's
+// devices in any, until it is closed.
 func (t *Topic) tendLocks() {
 	select {
 	case <-t.ctx.Done():
 		return
 	case <-t.ready:
 	}
-	if t.sealing == nil {
-		return
-	}
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	for {
-		t.do("tend keys", t.tendKeys)
+		if t.sealing != nil {
+			t.do("tend keys", t.tendKeys)
+		} else {
+			t.do("take a place", t.takeSeat)
+			t.do("confirm places", t.confirmSeats)
+		}
 		select {
 		case <-t.ctx.Done():
 			return

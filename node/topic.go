@@ -59,6 +59,7 @@ type topicRow struct {
 	Whom       []byte       `cbor:"13,keyasint,omitempty"` // of a direct topic: the other person's account
 	WhomKey    []byte       `cbor:"14,keyasint,omitempty"` // a prekey of that person, for the seat
 	SeatKey    []byte       `cbor:"15,keyasint,omitempty"` // the seat that this device took in a direct topic, and the seed of the prekey that was sealed to it
+	Root       []byte       `cbor:"17,keyasint,omitempty"` // seed of the root key, where it does not follow from the account
 	Acked      uint64       `cbor:"16,keyasint,omitempty"` // of a direct topic: the other person's device has own records up to this
 	Admitted   bool         `cbor:"12,keyasint,omitempty"` // may seal to the members of a sealed topic, see admit
 	Keep       Keep         `cbor:"8,keyasint,omitempty"`  // what is kept here

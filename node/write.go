@@ -333,6 +333,14 @@ func (w *writing) sign(kind record.Kind, body []byte) (RecordID, error) {
 	if err != nil {
 		return RecordID{}, err
 	}
+	if kind == record.KindGrant || kind == record.KindRevoke {
+		w.t.mu.RLock()
+		err = w.t.state.Check(r)
+		w.t.mu.RUnlock()
+		if err != nil {
+			return RecordID{}, ErrMayNotPost
+		}
+	}
 	w.after = nil
 	w.head.Seq, w.head.ID, w.head.Time = h.Seq, storage.ID(r.ID()), h.Time
 	w.records = append(w.records, r)
@@ -366,8 +374,13 @@ func (t *Topic) mayWrite(h record.Header) error {
 		return ErrNotReady
 	}
 	need := topic.Writer
-	if h.Kind.IsOp() && h.Kind != record.KindIntro && h.Kind != record.KindKeys {
+	switch h.Kind {
+	case record.KindSettings, record.KindCheckpoint:
 		need = topic.Admin
+	case record.KindGrant, record.KindRevoke: // which may concern a device of one's own, see sign
+		if t.sealing == nil {
+			need = topic.Admin
+		}
 	}
 	if t.state.Role(t.me, h.Seq, h.Time) < need {
 		return ErrMayNotPost

@@ -459,7 +459,11 @@ func (s *State) Unconfirmed(w record.Writer, now int64) (grants []Grant) {
 func (s *State) IsConfirmed(w record.Writer) bool {
 	return slices.ContainsFunc(s.genesis.Grants, func(g Grant) bool { return g.Key == w }) ||
 		slices.ContainsFunc(s.ops, func(o op) bool {
-			return o.grant != nil && o.grant.Key == w && !o.grant.Seat && s.may(o.issuer, o.seq, o.time, Admin)
+			need := Admin
+			if o.grant != nil && o.grant.Device {
+				need = o.grant.Role
+			}
+			return o.grant != nil && o.grant.Key == w && !o.grant.Seat && s.may(o.issuer, o.seq, o.time, need)
 		})
 }
 
