@@ -56,7 +56,7 @@ type deviceRow struct {
 
 // Devices returns this person's devices as far as this one has added them, itself first.
 func (n *Node) Devices() ([]Device, error) {
-	out := []Device{{ID: n.device.Public(), This: true, Added: n.cert.Issued.UTC()}}
+	out := []Device{{ID: n.device.Public(), This: true, Added: n.certificate().Issued.UTC()}}
 	rows, err := n.store.ListState(prefixDevice)
 	if err != nil {
 		return nil, fmt.Errorf("node: read the devices: %w", err)
@@ -81,7 +81,8 @@ func (n *Node) Devices() ([]Device, error) {
 // was left there, so the other has to be running. The error matches ErrBadContact,
 // ErrNoAccount or ErrUnreachable.
 func (n *Node) AddDevice(ctx context.Context, link, name string) (Device, error) {
-	if !n.hasAccount {
+	account, ok := n.accountKey()
+	if !ok {
 		return Device{}, ErrNoAccount
 	}
 	l, err := identity.ParseLink(link)
@@ -93,7 +94,7 @@ func (n *Node) AddDevice(ctx context.Context, link, name string) (Device, error)
 		return Device{}, fmt.Errorf("%w: it is not that of a fresh Linnet", ErrBadContact)
 	}
 	id := l.Devices[0].Device
-	cert := n.account.Certify(id, time.Now())
+	cert := account.Certify(id, time.Now())
 	items, err := n.legacy(ctx)
 	if err != nil {
 		return Device{}, err
@@ -377,18 +378,29 @@ func (t *Topic) writersOf(device identity.Key) (writers []Writer) {
 	return writers
 }
 
-// me returns the account whose device this is.
-func (n *Node) me() PersonID {
+// certificate says whose device this is.
+func (n *Node) certificate() identity.Certificate {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.cert.Account
+	return n.cert
+}
+
+// me returns the account whose device this is.
+func (n *Node) me() PersonID { return n.certificate().Account }
+
+// accountKey returns the account with its secret; false on a further device, which
+// has none.
+func (n *Node) accountKey() (identity.Account, bool) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.account, n.hasAccount
 }
 
 // newRoot returns the root key of a topic that is about to be made, and its seed
 // where it does not follow from the account.
 func (n *Node) newRoot(nonce []byte) (root ed25519.PrivateKey, seed []byte, err error) {
-	if n.hasAccount {
-		return n.account.TopicRoot(nonce), nil, nil
+	if account, ok := n.accountKey(); ok {
+		return account.TopicRoot(nonce), nil, nil
 	}
 	if root, err = identity.NewWriter(); err != nil {
 		return nil, nil, err
@@ -396,7 +408,7 @@ func (n *Node) newRoot(nonce []byte) (root ed25519.PrivateKey, seed []byte, err 
 	return root, root.Seed(), nil
 }
 
-// rootOf returns the key that would be the root of a topic if this person had made it here.
+// rootKey returns the key that would be the root of a topic if this person had made it here.
 func (t *Topic) rootKey(nonce []byte) (ed25519.PrivateKey, bool) {
 	t.mu.RLock()
 	seed := t.row.Root
@@ -404,8 +416,9 @@ func (t *Topic) rootKey(nonce []byte) (ed25519.PrivateKey, bool) {
 	if len(seed) == ed25519.SeedSize {
 		return ed25519.NewKeyFromSeed(seed), true
 	}
-	if !t.node.hasAccount {
+	account, ok := t.node.accountKey()
+	if !ok {
 		return nil, false
 	}
-	return t.node.account.TopicRoot(nonce), true
+	return account.TopicRoot(nonce), true
 }

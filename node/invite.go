@@ -126,8 +126,8 @@ func (t *Topic) Members() (members []Member, invited int) {
 }
 
 // standsLocked says how this device stands in a sealed topic. may is whether its
-// key has the right to write. The caller holds t.mu.
-func (t *Topic) standsLocked(may bool) *Sealing {
+// key has the right to write, me the account. The caller holds t.mu.
+func (t *Topic) standsLocked(me PersonID, may bool) *Sealing {
 	s := Sealing{
 		Member: may && t.row.Admitted, Joining: len(t.row.Seat) > 0 || may && !t.row.Admitted,
 		Refused: t.row.Refused, Past: t.state.Settings().Past,
@@ -141,7 +141,7 @@ func (t *Topic) standsLocked(may bool) *Sealing {
 		}
 		s.Members++
 		if p, ok := t.people[m.Key]; ok && t.state.Kind() == topic.Direct {
-			s.Stranger = s.Stranger || p.cert.Account != t.node.cert.Account && string(p.cert.Account[:]) != string(t.row.Whom)
+			s.Stranger = s.Stranger || p.cert.Account != me && string(p.cert.Account[:]) != string(t.row.Whom)
 		}
 	}
 	return &s

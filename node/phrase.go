@@ -20,10 +20,11 @@ const askWords = 3
 // Phrase returns the recovery phrase of the account, 24 words, or nil on a further
 // device, which has none. Whoever reads it is the person.
 func (n *Node) Phrase() []string {
-	if !n.hasAccount {
+	account, ok := n.accountKey()
+	if !ok {
 		return nil
 	}
-	p := n.account.Phrase()
+	p := account.Phrase()
 	return p[:]
 }
 
@@ -46,10 +47,11 @@ func (n *Node) PhraseChecked() (bool, error) {
 // three or more different ones are right in one call, and none is wrong, the phrase
 // counts as written down.
 func (n *Node) CheckPhrase(ctx context.Context, ask []int, typed []string) (right []bool, checked bool, err error) {
-	if !n.hasAccount {
+	account, ok := n.accountKey()
+	if !ok {
 		return nil, false, ErrNoAccount
 	}
-	p := n.account.Phrase()
+	p := account.Phrase()
 	right = []bool{}
 	for i, at := range ask {
 		right = append(right, i < len(typed) && p.Matches(at, typed[i]))

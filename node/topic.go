@@ -411,6 +411,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	}
 	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
 	seq := t.nextSeq()
+	me := t.node.me()
 	whom, err := t.node.personOf(t)
 	called := ""
 	if err == nil { // before t.mu is held
@@ -436,7 +437,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 		info.Role = t.state.Role(t.me, seq, time.Now().UnixMilli())
 		info.CanPost = info.Role >= topic.Writer
 		if t.sealing != nil {
-			info.Sealing = t.standsLocked(info.CanPost)
+			info.Sealing = t.standsLocked(me, info.CanPost)
 			info.CanPost = info.CanPost && t.row.Admitted
 		}
 	}
