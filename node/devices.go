@@ -252,6 +252,16 @@ func (n *Node) Offered() (Adoption, error) {
 	return a, err
 }
 
+// Decline forgets what another installation has offered.
+func (n *Node) Decline(ctx context.Context) error { return n.drop(ctx, prefixAdopt) }
+
+// HasAccount reports whether this device has the account's secret: it can add
+// devices and show the recovery phrase.
+func (n *Node) HasAccount() bool {
+	_, ok := n.accountKey()
+	return ok
+}
+
 // Adopt makes this installation a device of the person that has offered it. The
 // error matches ErrNotFound where nothing, or not all, was offered.
 func (n *Node) Adopt(ctx context.Context) error {

@@ -260,6 +260,42 @@ type MeLink struct {
 	Link string `json:"link"`
 }
 
+// Device is an installation of the person's.
+type Device struct {
+	ID    string `json:"id" doc:"Public key of the device, hex"`
+	Name  string `json:"name" doc:"Given when it was added; empty for the first"`
+	This  bool   `json:"this"`
+	Added string `json:"added" format:"date-time"`
+}
+
+// DeviceList is the answer to GET PathDevices, this one first.
+type DeviceList struct {
+	Items []Device `json:"items"`
+	Add   bool     `json:"add" doc:"This device can add others. Only where Linnet was first set up, or restored, can it"`
+}
+
+// DeviceAdd makes a fresh installation a device of the person. Link is what
+// GET PathMeLink says there.
+type DeviceAdd struct {
+	Link string `json:"link" minLength:"1" maxLength:"65536"`
+	Name string `json:"name,omitempty" maxLength:"128" doc:"What to call the device"`
+}
+
+// DeviceRemoved answers the removal of a device.
+type DeviceRemoved struct {
+	Left    int    `json:"left" doc:"Topics from which only somebody else can remove it"`
+	Summary string `json:"summary" doc:"One plain English sentence for a person"`
+}
+
+// DeviceOffer is the account that another installation offers to this empty one.
+type DeviceOffer struct {
+	Account string `json:"account" doc:"Public key of the account, hex"`
+	Name    string `json:"name" doc:"What the person calls itself"`
+	Ready   bool   `json:"ready" doc:"All of it has arrived"`
+	Topics  int    `json:"topics"`
+	People  int    `json:"people"`
+}
+
 // Kinds of protection of the data folder.
 const (
 	ProtectionNone       = "none"       // whoever has the folder reads it

@@ -45,6 +45,7 @@ func (s *Server) routes() http.Handler {
 	s.eventRoutes(a)
 	s.bundleRoutes(a)
 	s.contactRoutes(a)
+	s.deviceRoutes(a)
 	s.laterRoutes(a)
 	s.documentRoute(a)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
