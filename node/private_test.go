@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/linnet-im/linnet/node"
+	"github.com/linnet-im/linnet/node/bundle"
 )
 
 // TestPrivateTopic walks a private topic through its life: invited, read,
@@ -266,5 +268,49 @@ func TestPrivatePast(t *testing.T) {
 				t.Errorf("Boris sees %d, %v", info.Sealing.Past, err)
 			}
 		})
+	}
+}
+
+// TestPrivateBundle: a bundle passes through other hands, and says nothing that
+// a mirror may not know.
+func TestPrivateBundle(t *testing.T) {
+	anna := open(t, t.TempDir())
+	if err := anna.SetName(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	ta, open := create(t, anna, node.PrivateTopic), create(t, anna, node.OpenTopic)
+	post(t, ta, "meet me at nine")
+	post(t, open, "meet me at nine")
+	words := []string{"Allotments", "meet me at nine", "Anna"}
+	in := func(x *node.Topic) (found []string) {
+		var file bytes.Buffer
+		if _, err := anna.Export(t.Context(), &file, []node.TopicID{x.ID()}); err != nil {
+			t.Fatal(err)
+		}
+		r := bundle.NewReader(&file)
+		var plain bytes.Buffer
+		for {
+			raw, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain.Write(raw)
+		}
+		fmt.Fprint(&plain, r.Manifest())
+		for _, w := range words {
+			if bytes.Contains(plain.Bytes(), []byte(w)) {
+				found = append(found, w)
+			}
+		}
+		return found
+	}
+	if got := in(open); !slices.Equal(got, words) {
+		t.Errorf("the bundle of an open topic shows %q, the search does not work", got)
+	}
+	if got := in(ta); len(got) > 0 {
+		t.Errorf("the bundle of a private topic shows %q", got)
 	}
 }
