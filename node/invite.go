@@ -63,9 +63,13 @@ func (t *Topic) Invite(ctx context.Context) (Invite, error) {
 }
 
 // Remove ends a member's rights: what it writes from now on does not count, and
-// what the others write it cannot read. The error matches ErrMayNotChange, or
-// ErrNotFound where it is no member.
+// what the others write it cannot read. The error matches ErrMayNotChange, also
+// where the member's role is not below this device's, ErrNotFound where it is no
+// member, ErrNotSealed or ErrNotReady.
 func (t *Topic) Remove(ctx context.Context, w Writer) error {
+	if err := t.mayRemove(w); err != nil {
+		return err
+	}
 	head, err := t.node.store.Head(t.space(), storage.Chain(w))
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("node: %w", err)
@@ -84,6 +88,28 @@ func (t *Topic) Remove(ctx context.Context, w Writer) error {
 		_, err = t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
 	}
 	return err
+}
+
+// mayRemove reports why a revocation of w by this device would change nothing.
+func (t *Topic) mayRemove(w Writer) error {
+	seq, now := t.nextSeq(), time.Now().UnixMilli()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	switch {
+	case t.state == nil:
+		return ErrNotReady
+	case !t.state.Kind().IsSealed():
+		return ErrNotSealed
+	}
+	present, _ := t.state.Members(now)
+	i := slices.IndexFunc(present, func(m topic.Member) bool { return m.Key == w })
+	switch {
+	case i < 0:
+		return fmt.Errorf("%w: no member %s", ErrNotFound, w)
+	case present[i].Role >= t.state.Role(t.me, seq, now):
+		return ErrMayNotChange
+	}
+	return nil
 }
 
 // Member is a device that may read a sealed topic.

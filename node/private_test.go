@@ -314,3 +314,43 @@ func TestPrivateBundle(t *testing.T) {
 		t.Errorf("the bundle of a private topic shows %q", got)
 	}
 }
+
+// TestPrivateRemove: what would change nothing is refused, and writes nothing.
+func TestPrivateRemove(t *testing.T) {
+	anna, boris := open(t, t.TempDir()), open(t, t.TempDir())
+	ta := create(t, anna, node.PrivateTopic)
+	mine := func(x *node.Topic) node.Writer {
+		all, _ := x.Members()
+		i := slices.IndexFunc(all, func(m node.Member) bool { return m.Author.Me })
+		return all[i].Author.Writer
+	}
+	invite, err := ta.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb := follow(t, boris, invite.Link)
+	until(t, boris, "to be let in", canPost(t, tb))
+	until(t, anna, "Boris to be a member", func() bool { all, _ := ta.Members(); return len(all) == 2 })
+	member := mine(tb)
+	if err := ta.Remove(t.Context(), mine(ta)); !errors.Is(err, node.ErrMayNotChange) {
+		t.Errorf("an owner removes itself: %v", err)
+	}
+	if err := ta.Remove(t.Context(), node.Writer{1}); !errors.Is(err, node.ErrNotFound) {
+		t.Errorf("a stranger: %v", err)
+	}
+	if err := tb.Remove(t.Context(), mine(ta)); !errors.Is(err, node.ErrMayNotChange) {
+		t.Errorf("a member removes the owner: %v", err)
+	}
+	if err := create(t, anna, node.OpenTopic).Remove(t.Context(), member); !errors.Is(err, node.ErrNotSealed) {
+		t.Errorf("from an open topic: %v", err)
+	}
+	if err := ta.Remove(t.Context(), member); err != nil {
+		t.Error(err)
+	}
+	if all, _ := ta.Members(); len(all) != 1 {
+		t.Errorf("left: %+v", all)
+	}
+	if err := ta.Remove(t.Context(), member); err == nil {
+		t.Error("removed twice")
+	}
+}
