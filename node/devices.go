@@ -43,8 +43,8 @@ type Adoption struct {
 
 const (
 	prefixDevice = "device/" // device in hex -> deviceRow
+	prefixPlace  = "place/"  // device in hex, topic id -> the seat that was made for it there
 	prefixAdopt  = "adopt/"  // number of the letter -> its content
-	maxOwn       = identity.MaxLinkDevices
 )
 
 // deviceRow is a device that this one has added.
@@ -95,7 +95,7 @@ func (n *Node) AddDevice(ctx context.Context, link, name string) (Device, error)
 	}
 	id := l.Devices[0].Device
 	cert := account.Certify(id, time.Now())
-	items, err := n.legacy(ctx)
+	items, err := n.legacy(ctx, prefixPlace+hex.EncodeToString(id[:])+"/")
 	if err != nil {
 		return Device{}, err
 	}
@@ -130,8 +130,9 @@ func (n *Node) AddDevice(ctx context.Context, link, name string) (Device, error)
 // maxDeviceItems is how many things go into one letter.
 const maxDeviceItems = 32
 
-// legacy is all that a new device gets.
-func (n *Node) legacy(ctx context.Context) (items [][]byte, err error) {
+// legacy is all that a new device gets. The seats that are made for it are noted
+// under prefix.
+func (n *Node) legacy(ctx context.Context, prefix string) (items [][]byte, err error) {
 	add := func(i letter.Item) {
 		b, encodeErr := i.Encode()
 		err = errors.Join(err, encodeErr)
@@ -148,6 +149,12 @@ func (n *Node) legacy(ctx context.Context) (items [][]byte, err error) {
 		l, whom, placeErr := t.placeFor(ctx)
 		if placeErr != nil {
 			return nil, placeErr
+		}
+		if l.Seat != nil {
+			seat := record.WriterOf(ed25519.NewKeyFromSeed(l.Seat))
+			if err := n.setState(ctx, prefix+t.id.String(), seat[:]); err != nil {
+				return nil, err
+			}
 		}
 		add(letter.Item{Topic: &letter.Place{Link: l.String(), Whom: whom}})
 	}
@@ -360,28 +367,37 @@ func (n *Node) RemoveDevice(ctx context.Context, id identity.Key) (left int, err
 		return 0, fmt.Errorf("node: %w", err)
 	}
 	for _, t := range n.Topics() {
-		for _, w := range t.writersOf(id) {
-			switch err := t.Remove(ctx, w); {
-			case errors.Is(err, ErrMayNotChange):
-				left++
-			case err != nil:
-				return left, err
-			}
+		seat, err := n.store.State(prefixPlace + hex.EncodeToString(id[:]) + "/" + t.id.String())
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return left, fmt.Errorf("node: %w", err)
 		}
+		switch err := t.removeAll(ctx, t.writersOf(id, seat)); {
+		case errors.Is(err, ErrMayNotChange):
+			left++
+		case err != nil:
+			return left, err
+		}
+	}
+	if err := n.drop(ctx, prefixPlace+hex.EncodeToString(id[:])+"/"); err != nil {
+		return left, err
 	}
 	return left, n.commit(ctx, storage.Batch{Durable: true, State: []storage.KV{{Key: key}}})
 }
 
-// writersOf returns the keys under which a device takes part in a sealed topic.
-func (t *Topic) writersOf(device identity.Key) (writers []Writer) {
+// writersOf returns the keys under which a device takes part in a topic, with the
+// seat that was made for it there, which it may not have taken yet.
+func (t *Topic) writersOf(device identity.Key, seat []byte) (writers []Writer) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if t.state == nil {
 		return nil
 	}
+	if len(seat) == len(Writer{}) {
+		writers = append(t.state.SeatedBy(Writer(seat)), Writer(seat))
+	}
 	present, _ := t.state.Members(time.Now().UnixMilli())
 	for _, m := range present {
-		if p, ok := t.people[m.Key]; ok && p.cert.Device == device {
+		if p, ok := t.people[m.Key]; ok && p.cert.Device == device && !slices.Contains(writers, m.Key) {
 			writers = append(writers, m.Key)
 		}
 	}

@@ -105,6 +105,7 @@ func TestDevices(t *testing.T) {
 	if left, err := anna.RemoveDevice(t.Context(), devices[1].ID); err != nil || left != 0 {
 		t.Fatalf("%d left, %v", left, err)
 	}
+	until(t, phone, "the end in the broadcast", func() bool { return !canPost(t, there(news))() })
 	for what, x := range map[string]*node.Topic{"private": own, "club": club, "direct": tb} {
 		until(t, phone, "the end in "+what, func() bool { return !canPost(t, there(x))() })
 		until(t, boris, "the news of it in "+what, func() bool { all, _ := x.Members(); return len(all) < 3 })

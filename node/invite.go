@@ -64,15 +64,29 @@ func (t *Topic) Invite(ctx context.Context) (Invite, error) {
 
 // Remove ends the rights of a member and of the devices that hang on it: what they
 // write from now on does not count, and what the others write they cannot read. The
-// error matches ErrMayNotChange.
+// error matches ErrMayNotChange, also where the member's role is not below this
+// device's and it is none of its own, ErrNotFound where it is no member,
+// ErrNotSealed or ErrNotReady.
 func (t *Topic) Remove(ctx context.Context, w Writer) error {
+	if err := t.mayRemove(w); err != nil {
+		return err
+	}
+	return t.removeAll(ctx, []Writer{w})
+}
+
+// removeAll revokes keys, with the devices that hang on them.
+func (t *Topic) removeAll(ctx context.Context, writers []Writer) error {
+	if len(writers) == 0 {
+		return nil
+	}
 	t.mu.RLock()
-	var all []Writer
 	if t.state != nil {
-		all = t.state.Devices(w)
+		for _, w := range slices.Clone(writers) {
+			writers = append(writers, t.state.Devices(w)...)
+		}
 	}
 	t.mu.RUnlock()
-	for _, w := range append(all, w) {
+	for _, w := range writers {
 		if err := t.revoke(ctx, w); err != nil {
 			return err
 		}
@@ -98,6 +112,28 @@ func (t *Topic) revoke(ctx context.Context, w Writer) error {
 		return ErrMayNotChange
 	}
 	return err
+}
+
+// mayRemove reports why a revocation of w by this device would change nothing.
+func (t *Topic) mayRemove(w Writer) error {
+	seq, now := t.nextSeq(), time.Now().UnixMilli()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	switch {
+	case t.state == nil:
+		return ErrNotReady
+	case !t.state.Kind().IsSealed():
+		return ErrNotSealed
+	}
+	present, _ := t.state.Members(now)
+	i := slices.IndexFunc(present, func(m topic.Member) bool { return m.Key == w })
+	switch {
+	case i < 0:
+		return fmt.Errorf("%w: no member %s", ErrNotFound, w)
+	case present[i].Role >= t.state.Role(t.me, seq, now) && !slices.Contains(t.state.Devices(t.me), w):
+		return ErrMayNotChange
+	}
+	return nil
 }
 
 // Member is a device that may read a sealed topic.

@@ -71,7 +71,7 @@ func apiSealing(i node.TopicInfo) *api.Sealing {
 	case s.Joining:
 		s.Summary = "Waiting to be let in. That happens by itself once the person who invited you is connected."
 	case !s.Member:
-		s.Summary = "This computer keeps and serves this topic for its members and cannot read it."
+		s.Summary = "This computer keeps and serves this topic for its members and cannot read what they write."
 	case s.Members == 1:
 		s.Summary = "Only you can read this. Invite people to share it."
 	default:

@@ -262,6 +262,16 @@ func (s *State) Devices(w record.Writer) (devices []record.Writer) {
 	return devices
 }
 
+// SeatedBy returns the keys that a seat has handed its role to: one, or none.
+func (s *State) SeatedBy(seat record.Writer) (keys []record.Writer) {
+	for _, o := range s.ops {
+		if o.grant != nil && o.issuer == seat && o.seq == 1 {
+			keys = append(keys, o.grant.Key)
+		}
+	}
+	return keys
+}
+
 func (o *op) before(p *op) bool {
 	if o.time != p.time {
 		return o.time < p.time
