@@ -73,7 +73,7 @@ type opening struct {
 func New(cfg Config) *Gate {
 	g := newGate()
 	g.cfg = cfg
-	g.cfg.Node.Erase = append(slices.Clone(cfg.Node.Erase), minutesFile)
+	g.cfg.Node.Erase = append(slices.Clone(cfg.Node.Erase), OwnFile)
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	g.wg.Go(func() { g.watch(ctx) })

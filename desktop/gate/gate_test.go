@@ -162,7 +162,7 @@ func TestWipe(t *testing.T) {
 	if p, err := g.Protection(); err != nil || p != node.Unprotected || !g.IsOpen() || account(t, g) == me {
 		t.Errorf("after the wipe: %v, %v", p, err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, minutesFile)); err == nil || g.AutoLock() != 0 {
+	if _, err := os.Stat(filepath.Join(dir, OwnFile)); err == nil || g.AutoLock() != 0 {
 		t.Error("a setting is left")
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/linnet-im/linnet/desktop/shell"
 )
 
-// minutesFile, in the data folder, holds after how many minutes without use the node
+// OwnFile, in the data folder, holds after how many minutes without use the node
 // is locked. It tells nothing else, so that it can be read while locked.
-const minutesFile = "auto-lock"
+const OwnFile = "auto-lock"
 
 // MaxMinutes is the longest time without use.
 const MaxMinutes = 24 * 60
@@ -53,7 +53,7 @@ func (g *Gate) SetAutoLock(minutes int) error {
 	if minutes < 0 || minutes > MaxMinutes {
 		return fmt.Errorf("gate: %d minutes, must be 0 to %d", minutes, MaxMinutes)
 	}
-	if err := shell.WritePrivate(filepath.Join(g.Dir(), minutesFile), []byte(strconv.Itoa(minutes)+"\n")); err != nil {
+	if err := shell.WritePrivate(filepath.Join(g.Dir(), OwnFile), []byte(strconv.Itoa(minutes)+"\n")); err != nil {
 		return err
 	}
 	g.mu.Lock()
@@ -64,7 +64,7 @@ func (g *Gate) SetAutoLock(minutes int) error {
 }
 
 func readMinutes(dir string) int {
-	text, err := os.ReadFile(filepath.Join(dir, minutesFile))
+	text, err := os.ReadFile(filepath.Join(dir, OwnFile))
 	if err != nil {
 		return 0
 	}
