@@ -19,10 +19,11 @@ var rooms = map[string][]string{
 	"cmd/linnet":     {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
 	"cmd/linnet-lab": {"node", "node/history", "node/message", "node/reach", "node/reconcile", "node/record", "node/seal", "node/topic", "pubsub", "storage"},
 
-	"desktop":        {"desktop/api", "desktop/client", "desktop/server", "desktop/shell", "desktop/ui", "node"},
+	"desktop":        {"desktop/api", "desktop/client", "desktop/gate", "desktop/server", "desktop/shell", "desktop/ui", "node"},
 	"desktop/api":    {},
 	"desktop/client": {"desktop/api"},
-	"desktop/server": {"desktop/api", "node"},
+	"desktop/gate":   {"desktop/shell", "node"},
+	"desktop/server": {"desktop/api", "desktop/gate", "node"},
 	"desktop/shell":  {},
 	"desktop/ui":     {},
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/desktop/gate"
 	"github.com/linnet-im/linnet/desktop/server"
 	"github.com/linnet-im/linnet/desktop/shell"
 	"github.com/linnet-im/linnet/desktop/ui"
@@ -43,9 +44,12 @@ type Options struct {
 	NoBrowser bool     // do not open the page
 	Mirror    []string // links of topics to follow, keep and serve, without a page; nil: an ordinary run
 	JSON      bool     // write to Out for programs: one [Running]
-	Version   string
-	Out       io.Writer    // what a person is told, from one goroutine at a time; nil: nothing
-	Logger    *slog.Logger // nil: silent
+	// Passphrase is asked for a passphrase where the folder needs one; what it returns is
+	// cleared. nil: an ordinary run starts locked and the page asks, a mirror fails.
+	Passphrase func() ([]byte, error)
+	Version    string
+	Out        io.Writer    // what a person is told, from one goroutine at a time; nil: nothing
+	Logger     *slog.Logger // nil: silent
 }
 
 // Running is what Run writes to Out, as one line of JSON, if Options.JSON is set.
@@ -53,6 +57,8 @@ type Running struct {
 	URL  string `json:"url"`
 	Data string `json:"data"`
 	PID  int    `json:"pid"`
+
+	Locked bool `json:"locked,omitempty"` // it waits for a passphrase, see api.PathUnlock
 }
 
 // Run runs the app until ctx ends, then stops it in order and returns nil. Where
@@ -91,7 +97,7 @@ type app struct {
 	log    *slog.Logger
 	lock   *shell.Lock
 	door   net.Listener
-	node   *node.Node
+	gate   *gate.Gate
 	server *server.Server
 	served chan error // what Serve returned
 	ctx    context.Context
@@ -145,17 +151,21 @@ func (a *app) start(ctx context.Context) (err error) {
 	if a.door, err = listenUI(a.o.UI, a.dir); err != nil {
 		return err
 	}
-	done := a.slowly("Opening " + a.dir + " …")
-	a.node, err = node.Open(ctx, node.Config{Dir: a.dir, Listen: a.o.Listen, LANOnly: a.o.LANOnly, NoMDNS: a.o.NoMDNS, Logger: a.log})
-	done()
-	if err != nil {
-		return explainOpen(a.dir, err)
+	a.gate = gate.New(gate.Config{
+		Node: node.Config{
+			Dir: a.dir, Listen: a.o.Listen, LANOnly: a.o.LANOnly, NoMDNS: a.o.NoMDNS, Logger: a.log,
+			Erase: ownFiles(),
+		},
+		Opened: func(*node.Node) error { return a.rewrite() },
+	})
+	if err := a.unlock(ctx); err != nil {
+		return err
 	}
 	assets := ui.Assets()
 	if a.o.Mirror != nil {
 		assets = nil
 	}
-	a.server, err = server.New(server.Config{Node: a.node, Assets: assets, Version: a.o.Version, Logger: a.log})
+	a.server, err = server.New(server.Config{Gate: a.gate, Assets: assets, Version: a.o.Version, Logger: a.log})
 	if err != nil {
 		return &Error{Code: api.CodeInternal, Title: "Linnet could not start its page", Detail: cause(err), Err: err}
 	}
@@ -188,16 +198,18 @@ func (a *app) giveBack() {
 
 // announce tells programs, by api.json, and people where the page is.
 func (a *app) announce() error {
-	b, err := json.Marshal(api.Discovery{URL: a.url(), Token: a.server.Token()})
-	if err != nil {
+	if err := a.writeDiscovery(); err != nil {
 		return err
 	}
-	if err := shell.WritePrivate(a.discovery(), append(b, '\n')); err != nil {
-		return err
-	}
+	locked := !a.gate.IsOpen()
 	if a.o.JSON {
-		return writeLine(a.o.Out, Running{URL: a.url(), Data: a.dir, PID: os.Getpid()})
+		return writeLine(a.o.Out, Running{URL: a.url(), Data: a.dir, PID: os.Getpid(), Locked: locked})
 	}
+	if locked {
+		_, err := fmt.Fprintf(a.o.Out, "Linnet is locked. Open %s and type your passphrase, or run: %s\n", a.url(), Command("unlock", a.o.Data))
+		return err
+	}
+	var err error
 	if a.o.Mirror != nil {
 		_, err = fmt.Fprintf(a.o.Out, "Linnet keeps and serves topics. Stop it with Ctrl-C. See them with: %s\n", Command("topic list", a.o.Data))
 		return err
@@ -275,8 +287,8 @@ func (a *app) stop() error {
 		_ = a.door.Close() // Serve has closed it where it ran
 	}
 	a.wg.Wait()
-	if a.node != nil {
-		errs = append(errs, within(nodeStop, "the node", a.node.Close))
+	if a.gate != nil {
+		errs = append(errs, within(nodeStop, "the node", a.gate.Close))
 	}
 	return errors.Join(append(errs, a.lock.Release())...)
 }

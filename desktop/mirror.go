@@ -16,29 +16,41 @@ const mirrorLook = 2 * time.Second
 // ends with a.ctx.
 func (a *app) mirror() {
 	for _, link := range a.o.Mirror {
-		if _, err := a.node.Follow(a.ctx, link); err != nil {
-			a.tell(MirrorLine{Link: link, Problem: cause(err)})
+		if use, err := a.gate.Use(true); err == nil {
+			_, err = use.Node.Follow(a.ctx, link)
+			use.Done()
+			if err != nil {
+				a.tell(MirrorLine{Link: link, Problem: cause(err)})
+			}
 		}
 	}
 	told := map[node.TopicID]string{}
 	tick := time.NewTicker(mirrorLook)
 	defer tick.Stop()
 	for {
-		for _, t := range a.node.Topics() {
-			info, err := t.Info(a.ctx)
-			if err != nil {
-				continue // left, or stopping
-			}
-			state, summary := server.Completeness(info.Completeness)
-			if told[t.ID()] != summary {
-				told[t.ID()] = summary
-				a.tell(MirrorLine{Topic: t.ID().String(), Name: info.Name, State: state, Summary: summary, Posts: info.Completeness.Posts})
-			}
+		if use, err := a.gate.Use(true); err == nil { // else locked: there is no news
+			a.tellNews(use.Node, told)
+			use.Done()
 		}
 		select {
 		case <-tick.C:
 		case <-a.ctx.Done():
 			return
+		}
+	}
+}
+
+// tellNews tells how the topics stand, as far as that was not told yet.
+func (a *app) tellNews(n *node.Node, told map[node.TopicID]string) {
+	for _, t := range n.Topics() {
+		info, err := t.Info(a.ctx)
+		if err != nil {
+			continue // left, or stopping
+		}
+		state, summary := server.Completeness(info.Completeness)
+		if told[t.ID()] != summary {
+			told[t.ID()] = summary
+			a.tell(MirrorLine{Topic: t.ID().String(), Name: info.Name, State: state, Summary: summary, Posts: info.Completeness.Posts})
 		}
 	}
 }

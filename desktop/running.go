@@ -2,6 +2,7 @@ package desktop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -85,7 +86,7 @@ func (a *app) running(ctx context.Context) (*client.Client, api.Node, error) {
 		c, err := client.Discover(a.dir)
 		if err == nil {
 			var n api.Node
-			if n, err = c.Node(ctx); err == nil {
+			if n, err = c.Node(ctx); err == nil || isLocked(err) {
 				return c, n, nil
 			}
 		}
@@ -95,6 +96,12 @@ func (a *app) running(ctx context.Context) (*client.Client, api.Node, error) {
 			return nil, api.Node{}, a.noAnswer(err)
 		}
 	}
+}
+
+// isLocked reports whether a node says that it is locked: its page is all that can be had.
+func isLocked(err error) bool {
+	var p *api.Problem
+	return errors.As(err, &p) && p.Code == api.CodeLocked
 }
 
 func (a *app) noAnswer(err error) error {
@@ -114,7 +121,7 @@ func (a *app) contradicts(c *client.Client, n api.Node) string {
 		return "--no-browser asks for a node, and that folder has one"
 	case len(a.o.Listen) > 0:
 		return "--listen cannot change what it listens on"
-	case a.o.LANOnly && !n.Reachability.LANOnly:
+	case a.o.LANOnly && n.PeerID != "" && !n.Reachability.LANOnly: // a locked one does not say
 		return "it is not limited to the local network"
 	case a.o.UI != "" && !sameUI(a.o.UI, c.URL()):
 		return "its page is at " + c.URL()

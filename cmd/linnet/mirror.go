@@ -36,7 +36,7 @@ followers, and checks it without trusting them.`,
 			}
 			return desktop.Run(cmd.Context(), desktop.Options{
 				Data: p.data, UI: f.ui, Listen: f.listen, LANOnly: f.lanOnly, NoMDNS: f.noMDNS, NoBrowser: true, Mirror: links,
-				JSON: p.json, Version: versionOf(), Out: p.out, Logger: logger,
+				Passphrase: p.opener(f.secret, true), JSON: p.json, Version: versionOf(), Out: p.out, Logger: logger,
 			})
 		},
 	}

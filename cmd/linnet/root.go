@@ -56,7 +56,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 no node running.`,
 	root.PersistentFlags().StringVar(&p.data, "data", "", "data folder (also LINNET_DATA; default: the usual one of your system)")
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write JSON for programs, errors too (on stderr)")
 	p.run.add(root)
-	root.AddCommand(p.runCommand(), p.mirror(), p.topic(), p.link(), p.post(), p.name(), p.contact(), p.device(), p.send(), p.read(), p.export(), p.importing(), p.open(), p.doctor(), p.version())
+	root.AddCommand(p.runCommand(), p.mirror(), p.topic(), p.link(), p.post(), p.name(), p.contact(), p.device(), p.send(), p.read(), p.export(), p.importing(), p.open(), p.lock(), p.unlock(), p.passphrase(), p.wipe(), p.phrase(), p.doctor(), p.version())
 	return root
 }
 
@@ -68,6 +68,7 @@ type runFlags struct {
 	lanOnly   bool
 	noMDNS    bool
 	logLevel  string
+	secret    string // file with the passphrase
 }
 
 func (f *runFlags) add(c *cobra.Command) {
@@ -76,6 +77,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.noBrowser, "no-browser", false, "do not open the page")
 	c.Flags().BoolVar(&f.lanOnly, "lan-only", false, "stay within the local network")
 	c.Flags().BoolVar(&f.noMDNS, "no-mdns", false, "do not announce this node on the local network, nor look for others there")
+	secretFlag(c, &f.secret, "passphrase-file", "read the passphrase of the data folder from this file (also "+passphraseVariable+"); - is standard input")
 	c.Flags().StringVar(&f.logLevel, "log-level", "off", "write a log to stderr: off, error, warn, info or debug")
 }
 
@@ -99,7 +101,7 @@ func (p *program) runNode(cmd *cobra.Command, _ []string) error {
 	}
 	return desktop.Run(cmd.Context(), desktop.Options{
 		Data: p.data, UI: p.run.ui, Listen: p.run.listen, LANOnly: p.run.lanOnly, NoMDNS: p.run.noMDNS, NoBrowser: p.run.noBrowser,
-		JSON: p.json, Version: versionOf(), Out: p.out, Logger: logger,
+		Passphrase: p.opener(p.run.secret, false), JSON: p.json, Version: versionOf(), Out: p.out, Logger: logger,
 	})
 }
 

@@ -30,6 +30,7 @@ const (
 	CodeNotBuilt      Code = "not_in_this_version"  // 501
 	CodeLocked        Code = "locked"               // 423: the passphrase was not typed yet, or Linnet locked itself
 	CodePassphrase    Code = "wrong_passphrase"     // 403
+	CodeNotProtected  Code = "not_protected"        // 409: nothing would keep anybody out
 	CodeNoKeyring     Code = "no_keyring"           // 409: this system has no keyring that answers
 	CodeDiskFull      Code = "disk_full"            // 507
 	CodeStopping      Code = "stopping"             // 503

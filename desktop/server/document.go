@@ -26,6 +26,9 @@ func operation(method, path, id, summary string, status int) huma.Operation {
 
 // also are the errors of single operations besides those that errorsOf knows.
 var also = map[string][]int{
+	"change-lock":   {http.StatusConflict},
+	"lock":          {http.StatusConflict},
+	"unlock":        {http.StatusConflict},
 	"begin-session": {http.StatusTooManyRequests},
 	"add-peer":      {http.StatusBadGateway},
 	"change-topic":  {http.StatusForbidden, http.StatusConflict},
@@ -41,6 +44,9 @@ func errorsOf(op *huma.Operation) []int {
 	list := []int{http.StatusForbidden, http.StatusMisdirectedRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if op.Security != nil || op.OperationID == "begin-session" {
 		list = append(list, http.StatusUnauthorized)
+	}
+	if !needless[strings.TrimPrefix(op.Path, api.Prefix)] || op.OperationID == "change-lock" || op.OperationID == "unlock" {
+		list = append(list, http.StatusLocked)
 	}
 	if strings.Contains(op.Path, "{") {
 		list = append(list, http.StatusNotFound)

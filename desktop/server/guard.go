@@ -83,7 +83,7 @@ func (s *Server) guard(contract, page http.Handler) http.Handler {
 		if !isFile(r) {
 			r.Body = http.MaxBytesReader(w, r.Body, api.MaxBodyBytes)
 		}
-		contract.ServeHTTP(w, r)
+		s.withNode(contract, w, r)
 	})
 }
 

@@ -35,7 +35,7 @@ func (s *Server) apiNode() api.Node {
 
 func (s *Server) apiMe() api.Me {
 	me := s.node.Me()
-	return api.Me{Name: me.Name, Account: hex.EncodeToString(me.Account[:]), Device: hex.EncodeToString(me.Device[:]), Phrase: "unchecked"}
+	return api.Me{Name: me.Name, Account: hex.EncodeToString(me.Account[:]), Device: hex.EncodeToString(me.Device[:]), Phrase: s.phraseState()}
 }
 
 func (s *Server) changeMe(ctx context.Context, in *struct{ Body api.MePatch }) (*body[api.Me], error) {

@@ -49,6 +49,7 @@ var statuses = map[api.Code]int{
 	api.CodeNotBuilt:      http.StatusNotImplemented,
 	api.CodeLocked:        http.StatusLocked,
 	api.CodePassphrase:    http.StatusForbidden,
+	api.CodeNotProtected:  http.StatusConflict,
 	api.CodeNoKeyring:     http.StatusConflict,
 	api.CodeDiskFull:      http.StatusInsufficientStorage,
 	api.CodeStopping:      http.StatusServiceUnavailable,

@@ -46,6 +46,8 @@ func (s *Server) routes() http.Handler {
 	s.bundleRoutes(a)
 	s.contactRoutes(a)
 	s.deviceRoutes(a)
+	s.lockRoutes(a)
+	s.recoveryRoutes(a)
 	s.laterRoutes(a)
 	s.documentRoute(a)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -80,10 +82,6 @@ func (s *Server) laterRoutes(a huma.API) {
 	for _, r := range []struct{ method, path, id, detail string }{
 		{http.MethodPost, api.PathBlobs, "add-blob", blobs},
 		{http.MethodGet, api.PathBlob, "get-blob", blobs},
-		{http.MethodGet, api.PathRecovery, "get-recovery-phrase", disk},
-		{http.MethodGet, api.PathLock, "get-lock", disk},
-		{http.MethodPost, api.PathUnlock, "unlock", disk},
-		{http.MethodPost, api.PathWipe, "wipe", disk},
 		{http.MethodPost, api.PathBackup, "backup", disk},
 		{http.MethodPost, api.PathRestore, "restore", disk},
 	} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/linnet-im/linnet/desktop/gate"
 	"github.com/linnet-im/linnet/node"
 )
 
@@ -25,9 +26,10 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// Config says what to serve. Node is required.
+// Config says what to serve. Node or Gate is required.
 type Config struct {
-	Node    *node.Node // stays the caller's
+	Node    *node.Node // stays the caller's, and open
+	Gate    *gate.Gate // instead of Node: one that can be locked. It stays the caller's
 	Assets  fs.FS      // the page; nil serves none
 	Version string
 	Logger  *slog.Logger
@@ -36,11 +38,13 @@ type Config struct {
 // Server answers on one loopback listener.
 type Server struct {
 	cfg      Config
-	node     *node.Node
+	gate     *gate.Gate
+	node     *node.Node // of the present opening; requests that hold a use of it read it
 	log      *slog.Logger
 	sessions *sessions
 	http     *http.Server
 	openapi  *huma.OpenAPI
+	keyring  keyring
 
 	ctx      context.Context // ends as Close begins: event streams stop
 	cancel   context.CancelFunc
@@ -58,13 +62,16 @@ type Server struct {
 
 // New makes a server; it listens when Serve is called.
 func New(cfg Config) (*Server, error) {
-	if cfg.Node == nil {
-		return nil, errors.New("server: Config.Node is nil")
+	switch {
+	case cfg.Gate == nil && cfg.Node == nil:
+		return nil, errors.New("server: neither Config.Node nor Config.Gate")
+	case cfg.Gate == nil:
+		cfg.Gate = gate.Around(cfg.Node)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, node: cfg.Node, log: cfg.Logger, sessions: newSessions(), silent: map[net.Conn]struct{}{}}
+	s := &Server{cfg: cfg, gate: cfg.Gate, node: cfg.Node, log: cfg.Logger, sessions: newSessions(), silent: map[net.Conn]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.base, s.abandon = context.WithCancel(context.Background())
 	page, err := newStatic(cfg.Assets)

@@ -41,13 +41,20 @@ func runIn(t testing.TB, dir string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, Config{Node: n}, n.Close)
+}
+
+// serve serves what cfg holds, which closing closes.
+func serve(t testing.TB, cfg Config, closing func() error) *running {
+	t.Helper()
 	page := fstest.MapFS{
 		"index.html":    {Data: []byte("<!doctype html><title>Linnet</title>")},
 		"assets/app.js": {Data: []byte("'use strict'")},
 	}
 	var log bytes.Buffer // read after the end only
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s, err := New(Config{Node: n, Assets: page, Version: "test", Logger: logger})
+	cfg.Assets, cfg.Version, cfg.Logger = page, "test", logger
+	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +64,15 @@ func runIn(t testing.TB, dir string) *running {
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
-	r := &running{Server: s, t: t, node: n, host: ln.Addr().String()}
+	r := &running{Server: s, t: t, node: cfg.Node, host: ln.Addr().String()}
 	r.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := errors.Join(s.Close(ctx), <-served, n.Close()); err != nil {
+		if err := errors.Join(s.Close(ctx), <-served, closing()); err != nil {
 			t.Errorf("close: %v", err)
 		}
 		http.DefaultClient.CloseIdleConnections()
-		for _, secret := range []string{private, s.Token()} {
+		for _, secret := range []string{private, passphrase, s.Token()} {
 			if strings.Contains(log.String(), secret) {
 				t.Errorf("%q is in the log: %s", secret, log.String())
 			}

@@ -71,6 +71,12 @@ func (s *sessions) allows(header string) bool {
 	return ok
 }
 
+// isProgram reports whether a request comes with the token of the discovery file:
+// from a command or a bot, and not from the page.
+func (s *sessions) isProgram(header string) bool {
+	return subtle.ConstantTimeCompare([]byte(header), []byte("Bearer "+s.token)) == 1
+}
+
 // newCode makes a code that works once within life.
 func (s *sessions) newCode(size int, life time.Duration) string {
 	b := make([]byte, size)
