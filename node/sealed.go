@@ -186,6 +186,9 @@ func (s *sealing) use(now int64) (*seal.Session, error) {
 func (s *sealing) setMembers(members []topic.Member, removed []Writer, now int64) error {
 	var m seal.Membership
 	for _, w := range members {
+		if w.Seat { // nobody reads under it, and it never has a prekey
+			continue
+		}
 		m.Present = append(m.Present, seal.Writer(w.Key))
 		if _, known := s.met[w.Key]; known || w.Keys == nil || w.Key == s.t.me {
 			continue
