@@ -397,3 +397,25 @@ func TestPrivateRemove(t *testing.T) {
 		t.Error("removed twice")
 	}
 }
+
+// TestPrivateOpenInvitation: an invitation that nobody takes up must not keep
+// anybody from writing when the next epoch is due.
+func TestPrivateOpenInvitation(t *testing.T) {
+	anna := open(t, t.TempDir())
+	ta := create(t, anna, node.PrivateTopic)
+	if _, err := ta.Invite(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1100)
+	for i := range cap(done) {
+		go func() {
+			_, err := ta.Post(t.Context(), node.Draft{Text: fmt.Sprint("number ", i)})
+			done <- err
+		}()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
