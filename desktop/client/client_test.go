@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 	add(c.Search(ctx, "a b", "t"))
 	add(c.NewCode(ctx))
 	add(c.Members(ctx, "t"))
-	add(c.Invite(ctx, "t"))
+	add(c.Invite(ctx, "t", "admin"))
 	errs = append(errs, c.RemoveMember(ctx, "t", "w/x"), c.LeaveTopic(ctx, "t"), c.MarkRead(ctx, "t", "m"), c.KeepDraft(ctx, "t", "d"))
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
