@@ -483,5 +483,45 @@ func TestRoles(t *testing.T) {
 	until(t, boris, "the end", func() bool { return !canPost(t, ob)() })
 	if err := ob.Remove(t.Context(), m.Author.Writer); !errors.Is(err, node.ErrMayNotChange) && !errors.Is(err, node.ErrNotFound) {
 		t.Errorf("a writer removes: %v", err)
+
+	}
+}
+
+// TestPrivateRemovedReadsNothing: whatever past a member was given, it reads
+// nothing that is written after its removal.
+func TestPrivateRemovedReadsNothing(t *testing.T) {
+	for _, past := range []int{0, 3, node.PastAll} {
+		anna, boris := open(t, t.TempDir()), open(t, t.TempDir())
+		ta, err := anna.CreateTopic(t.Context(), node.TopicDraft{Kind: node.PrivateTopic, Name: "Choir", Past: past})
+		if err != nil {
+			t.Fatal(err)
+		}
+		post(t, ta, "before")
+		invite, err := ta.Invite(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb := follow(t, boris, invite.Link)
+		until(t, boris, "in", canPost(t, tb))
+		post(t, ta, "during")
+		until(t, boris, "during", func() bool { return slices.Contains(texts(t, tb), "during") })
+		all, _ := ta.Members()
+		for _, m := range all {
+			if !m.Author.Me {
+				if err := ta.Remove(t.Context(), m.Author.Writer); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		id := post(t, ta, "after the removal")
+		until(t, boris, "the record", func() bool { _, err := tb.Message(t.Context(), id); return err == nil })
+		until(t, boris, "the removal", func() bool {
+			m, _ := tb.Message(t.Context(), id)
+			return !canPost(t, tb)() && m.Closed != node.ClosedPending
+		})
+		m, err := tb.Message(t.Context(), id)
+		if err != nil || m.Text != "" || m.Closed != node.ClosedBefore {
+			t.Errorf("past %d: a removed member reads %q, %d, %v", past, m.Text, m.Closed, err)
+		}
 	}
 }
