@@ -181,11 +181,8 @@ func (c *Client) visit(ctx context.Context, keeper string, do func(*session) err
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })
 	defer stop()
 	s := &session{line: newLine(st, time.Now().Add(longest)), talk: talk{Keeper: p, Asker: c.host.ID()}}
-	if err := s.greet(); err == nil {
+	if err = s.greet(); err == nil {
 		err = do(s)
-	} else {
-		_ = st.Reset()
-		return errors.Join(ctx.Err(), err)
 	}
 	return s.finish(ctx, err)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -60,45 +61,62 @@ func (g *gathering) all(s *session) error {
 		if more, es, err = decodePage(b, g.after); err != nil {
 			return err
 		}
-		for _, e := range es {
-			if err := g.one(s, e); err != nil {
+		for some := range slices.Chunk(es, getTogether) {
+			if err := g.some(s, some); err != nil {
 				return err
 			}
-			g.after = e.Number
-			g.done++
+			g.after = some[len(some)-1].Number
+			g.done += int64(len(some))
 		}
 	}
 	return nil
 }
 
-// one fetches a mail, hands it over and has it deleted.
-func (g *gathering) one(s *session, e entry) error {
-	if err := s.ask(request{Type: askGet, Box: BoxOf(g.key), Wants: []want{{ID: e.ID}}}, g.key); err != nil {
+// getTogether is how many mails are asked for, and said to be fetched, at once.
+const getTogether = 16
+
+// some fetches mails, hands them over and has those that were taken deleted.
+func (g *gathering) some(s *session, es []entry) error {
+	q := request{Type: askGet, Box: BoxOf(g.key)}
+	for _, e := range es {
+		q.Wants = append(q.Wants, want{ID: e.ID})
+	}
+	if err := s.ask(q, g.key); err != nil {
 		return err
 	}
-	state, err := s.r.ReadByte()
-	if err != nil {
-		return noEOF(err)
+	done := request{Type: askDone, Box: q.Box}
+	busy := false
+	for _, e := range es {
+		state, err := s.r.ReadByte()
+		if err != nil {
+			return noEOF(err)
+		}
+		if State(state) != Kept { // gone meanwhile, damaged there, or too much at once
+			busy = busy || State(state) == Busy
+			continue
+		}
+		mail, err := readFrame(s.r, MaxMail)
+		if err != nil {
+			return noEOF(err)
+		}
+		if IDOf(mail) != e.ID {
+			return fmt.Errorf("%w: mail %s", ErrFalse, e.ID)
+		}
+		if err := g.take(mail); err != nil {
+			g.refused = errors.Join(g.refused, err)
+			continue
+		}
+		done.Receipts = append(done.Receipts, sign(g.key, e.ID, time.Now()))
 	}
-	switch State(state) {
-	case Kept:
-	case Busy:
+	if len(done.Receipts) > 0 {
+		if err := s.ask(done, g.key); err != nil {
+			return err
+		}
+	}
+	if busy {
 		return ErrBusy
-	default:
-		return nil // gone meanwhile, or damaged there
 	}
-	mail, err := readFrame(s.r, MaxMail)
-	if err != nil {
-		return noEOF(err)
-	}
-	if IDOf(mail) != e.ID {
-		return fmt.Errorf("%w: mail %s", ErrFalse, e.ID)
-	}
-	if err := g.take(mail); err != nil {
-		g.refused = errors.Join(g.refused, err)
-		return nil
-	}
-	return s.ask(request{Type: askDone, Box: BoxOf(g.key), Receipts: []Receipt{sign(g.key, e.ID, time.Now())}}, g.key)
+	return nil
 }
 
 // KeepOwn has a keeper keep its own person's box, so that others can leave mail
