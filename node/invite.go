@@ -302,7 +302,7 @@ func (n *Node) acceptSeat(ctx context.Context, t *Topic, l topic.Link) (*Topic, 
 		if err != nil {
 			return nil, err
 		}
-		if t, err = n.rekey(ctx, t, key); err != nil {
+		if t, err = n.rekey(ctx, t, key, nil); err != nil {
 			return nil, err
 		}
 	} else if confirmed {
@@ -338,10 +338,19 @@ func (t *Topic) leaveSeat(ctx context.Context, seed []byte, refused bool) error 
 // name, so that nobody who has the link can undo it, and tells them what the
 // topic is called.
 func (t *Topic) confirmSeats(ctx context.Context) error {
+	seq, now := t.nextSeq(), time.Now().UnixMilli()
 	t.mu.RLock()
-	grants := t.state.Unconfirmed(t.me, time.Now().UnixMilli())
+	grants := t.state.Unconfirmed(t.me, now)
+	settings := t.state.Settings()
+	runs := t.state.Role(t.me, seq, now) >= topic.Admin
 	t.mu.RUnlock()
 	for _, g := range grants {
+		if t.sealing != nil && settings.Past != 0 { // before the newcomer writes, which would count among the last
+			_, err := t.append(ctx, &entry{kind: record.KindKeys, keys: keysPast, whom: g.Key})
+			if err != nil && !errors.Is(err, seal.ErrNoPast) {
+				return err
+			}
+		}
 		body, err := record.EncodeBody(g)
 		if err != nil {
 			return err
@@ -350,19 +359,8 @@ func (t *Topic) confirmSeats(ctx context.Context) error {
 			return err
 		}
 	}
-	t.mu.RLock()
-	settings := t.state.Settings()
-	t.mu.RUnlock()
-	if len(grants) == 0 || t.sealing == nil || settings == (topic.Settings{}) {
+	if len(grants) == 0 || t.sealing == nil || !runs || settings == (topic.Settings{}) {
 		return nil
-	}
-	for _, g := range grants {
-		if settings.Past == 0 {
-			break
-		}
-		if _, err := t.append(ctx, &entry{kind: record.KindKeys, keys: keysPast, whom: g.Key}); err != nil && !errors.Is(err, seal.ErrNoPast) {
-			return err
-		}
 	}
 	return t.settle(ctx, settings)
 }

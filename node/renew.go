@@ -56,10 +56,6 @@ func (n *Node) aside(f func()) {
 }
 
 func (n *Node) renewNow(ctx context.Context, old *Topic, f *fork) error {
-	lost, err := old.ownAside(f)
-	if err != nil {
-		return err
-	}
 	key, err := identity.NewWriter()
 	if err != nil {
 		return err
@@ -67,10 +63,13 @@ func (n *Node) renewNow(ctx context.Context, old *Topic, f *fork) error {
 	if err := old.grantAnew(ctx, record.WriterOf(key)); err != nil {
 		return err
 	}
-	if err := old.dropOut(ctx, f.seq); err != nil {
-		return err
-	}
-	t, err := n.rekey(ctx, old, key)
+	var lost []*record.Record
+	t, err := n.rekey(ctx, old, key, func() (err error) { // nothing more is written under the old one
+		if lost, err = old.ownAside(f); err != nil {
+			return err
+		}
+		return old.dropOut(ctx, f.seq)
+	})
 	if err != nil {
 		return err
 	}
@@ -105,6 +104,20 @@ func (t *Topic) ownAside(f *fork) (posts []*record.Record, err error) {
 	}
 	add(f.a)
 	add(f.b)
+	for seq := f.seq; ; seq++ { // written in the moment in which the fork was found
+		s, err := t.node.store.At(t.space(), storage.Chain(t.me), seq)
+		if errors.Is(err, storage.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		r, err := t.open(s)
+		if err != nil {
+			return nil, err
+		}
+		add(r)
+	}
 	var failed error
 	err = t.walk(laneAside, nil, nil, func(s storage.Record) bool {
 		if Writer(s.Chain) == t.me {
@@ -175,8 +188,9 @@ func (t *Topic) dropOut(ctx context.Context, seq uint64) error {
 
 // rekey goes on in a topic under a new key, without what hung on the old one: it
 // closes the topic and opens it again from the store. Who still holds the old one
-// reads from it, and what they write goes to the new one.
-func (n *Node) rekey(ctx context.Context, old *Topic, key ed25519.PrivateKey) (*Topic, error) {
+// reads from it, and what they write goes to the new one. between, which may be nil,
+// is called once the old one is closed.
+func (n *Node) rekey(ctx context.Context, old *Topic, key ed25519.PrivateKey, between func() error) (*Topic, error) {
 	next := &successor{ready: make(chan struct{})}
 	old.writeMu.Lock()
 	again := old.next
@@ -195,6 +209,9 @@ func (n *Node) rekey(ctx context.Context, old *Topic, key ed25519.PrivateKey) (*
 	before := row
 	row.Writer, row.Introduced, row.ToMembers, row.Admitted = key.Seed(), "", 0, false
 	value, err := record.EncodeBody(row)
+	if err == nil && between != nil {
+		err = between()
+	}
 	if err == nil {
 		err = n.commit(ctx, storage.Batch{Durable: true, State: []storage.KV{{Key: prefixTopic + old.id.String(), Value: value}}})
 	}

@@ -171,6 +171,9 @@ func (t *Topic) settle(ctx context.Context, s topic.Settings) error {
 // append adds e to this device's chain. Whoever comes first writes for all who
 // wait, in one transaction, so that the chain has no hole whatever fails.
 func (t *Topic) append(ctx context.Context, e *entry) (RecordID, error) {
+	if err := t.awaitKey(ctx); err != nil {
+		return RecordID{}, err
+	}
 	t.pendingMu.Lock()
 	t.pending = append(t.pending, e)
 	t.pendingMu.Unlock()
@@ -193,6 +196,31 @@ func (t *Topic) append(ctx context.Context, e *entry) (RecordID, error) {
 		return RecordID{}, err
 	}
 	return successor.append(ctx, e)
+}
+
+// awaitKey waits while this device's chain is forked and no new key has taken its
+// place: what is written under the old one counts nowhere.
+func (t *Topic) awaitKey(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		t.mu.RLock()
+		forked := t.forks[t.me] != nil
+		t.mu.RUnlock()
+		t.writeMu.Lock()
+		next := t.next
+		t.writeMu.Unlock()
+		if !forked || next != nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.node.ctx.Done():
+			return ErrClosed
+		case <-tick.C:
+		}
+	}
 }
 
 // together returns how many of those who wait fit into one transaction. The
