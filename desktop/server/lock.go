@@ -20,6 +20,7 @@ import (
 var needless = map[string]bool{
 	api.PathHealth: true, api.PathSession: true, api.PathCodes: true, api.PathOpenAPI: true,
 	api.PathLock: true, api.PathUnlock: true, api.PathWipe: true,
+	api.PathRestore: true, // takes the node away from everybody else
 }
 
 // withNode has the contract answer r with the node open until it has, or refuses
