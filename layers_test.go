@@ -17,7 +17,7 @@ const module = "github.com/linnet-im/linnet"
 // that it may import. A package below a room that is not named here is none.
 var rooms = map[string][]string{
 	"cmd/linnet":     {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
-	"cmd/linnet-lab": {"node", "node/history", "node/reach", "node/reconcile", "node/record", "node/topic", "pubsub", "storage"},
+	"cmd/linnet-lab": {"node", "node/history", "node/message", "node/reach", "node/reconcile", "node/record", "node/seal", "node/topic", "pubsub", "storage"},
 
 	"desktop":        {"desktop/api", "desktop/client", "desktop/gate", "desktop/server", "desktop/shell", "desktop/ui", "node"},
 	"desktop/api":    {},
@@ -65,7 +65,7 @@ var doors = map[string][]string{
 	"github.com/marcopolo/simnet":          {"node/nodetest"},
 	"filippo.io/age":                       {"node/vault"},
 	"github.com/zalando/go-keyring":        {"node/vault"},
-	"golang.org/x/crypto":                  {"node/seal", "node/vault", "storage"},
+	"golang.org/x/crypto":                  {"node/seal", "node/vault", "storage", "cmd/linnet-lab"},
 	"golang.org/x/sync":                    {"storage"},
 	"golang.org/x/sys":                     {"desktop/shell", "storage"},
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/linnet-im/linnet/node/bundle"
 	"github.com/linnet-im/linnet/node/record"
-	"github.com/linnet-im/linnet/node/topic"
 	"github.com/linnet-im/linnet/node/vault"
 	"github.com/linnet-im/linnet/storage"
 )
@@ -56,6 +55,8 @@ var backedUp = []struct {
 	{prefixDraft, nil},
 	{prefixRead, nil},
 	{prefixShed, nil},
+	{prefixFade, nil},
+	{prefixDevice, nil},
 	{prefixPerson, (*Node).stripPerson},
 	{prefixRequest, nil},
 	{keyLetterbox, nil},
@@ -76,8 +77,13 @@ func isBackedUp(name string) bool {
 // caller's: account, name, contacts, topics, drafts, read marks, and what says who may
 // write in a topic. With history also all that was written, with the texts of
 // sealed topics that this device could read. It blocks until all is written, and the node goes on
-// meanwhile. A file that was cut does not read as whole. The error matches ErrPassphraseForm.
+// meanwhile. A file that was cut does not read as whole. The error matches ErrPassphraseForm
+// or ErrNoAccount.
 func (n *Node) Backup(ctx context.Context, w io.Writer, passphrase []byte, history bool) error {
+	account, ok := n.accountKey()
+	if !ok {
+		return ErrNoAccount
+	}
 	b, err := vault.NewBackup(w, passphrase)
 	if err != nil {
 		return err
@@ -86,7 +92,7 @@ func (n *Node) Backup(ctx context.Context, w io.Writer, passphrase []byte, histo
 	if err != nil {
 		return err
 	}
-	who, err := record.EncodeBody(identityPart{Account: n.account.Seed()})
+	who, err := record.EncodeBody(identityPart{Account: account.Seed()})
 	if err != nil {
 		return err
 	}
@@ -210,6 +216,7 @@ func (n *Node) stripTopic(value []byte) ([]byte, error) {
 	row.Former = append(row.Former, t.me[:])
 	row.Writer, row.Seat, row.SeatKey, row.WhomKey = nil, nil, nil, nil
 	row.Introduced, row.ToMembers, row.Admitted, row.Acked, row.Refused = "", 0, false, 0, false
+	row.Regain = t.isOwn()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if t.state != nil {
@@ -217,9 +224,20 @@ func (n *Node) stripTopic(value []byte) ([]byte, error) {
 		if name := t.state.Name(); name != "" {
 			row.Name = name
 		}
-		row.Regain = record.WriterOf(n.account.TopicRoot(t.state.Nonce())) == t.state.Root()
 	}
 	return record.EncodeBody(row)
+}
+
+// isOwn reports whether this device has the root key of a topic.
+func (t *Topic) isOwn() bool {
+	t.mu.RLock()
+	state := t.state
+	t.mu.RUnlock()
+	if state == nil {
+		return false
+	}
+	root, ok := t.rootKey(state.Nonce())
+	return ok && record.WriterOf(root) == state.Root()
 }
 
 // topicOfWriter returns the topic in which this device writes with that key.
@@ -244,13 +262,8 @@ func (n *Node) stripPerson(value []byte) ([]byte, error) {
 		return nil, err
 	}
 	row.Told = nil
-	if t, err := n.Topic(TopicID(pad32(row.Topic))); err == nil {
-		t.mu.RLock()
-		own := t.state != nil && t.state.Kind() == topic.Direct && record.WriterOf(n.account.TopicRoot(t.state.Nonce())) == t.state.Root()
-		t.mu.RUnlock()
-		if !own {
-			row.Topic, row.Seat, row.Heard = nil, nil, false
-		}
+	if t, err := n.Topic(TopicID(pad32(row.Topic))); err == nil && !t.isOwn() {
+		row.Topic, row.Seat, row.Heard = nil, nil, false
 	}
 	return record.EncodeBody(row)
 }

@@ -111,8 +111,12 @@ func (n *Node) Export(ctx context.Context, w io.Writer, ids []TopicID, notes ...
 	m := bundle.Manifest{Created: time.Now().UnixMilli(), Partial: len(theirs) > 0}
 	for _, t := range topics {
 		t.mu.RLock()
-		m.Topics = append(m.Topics, bundle.ManifestTopic{Topic: t.id, Name: t.state.Name(), Kind: uint8(t.state.Kind())})
+		of := bundle.ManifestTopic{Topic: t.id, Name: t.state.Name(), Kind: uint8(t.state.Kind())}
+		if t.state.Kind().IsSealed() { // its name is for members, and a bundle passes through other hands
+			of.Name = ""
+		}
 		t.mu.RUnlock()
+		m.Topics = append(m.Topics, of)
 	}
 	out, err := bundle.NewWriter(w, m)
 	if err != nil {

@@ -30,7 +30,7 @@ func (t *Topic) introduction(name string) ([]byte, error) {
 	if t.seals() == nil {
 		return record.EncodeBody(topic.Intro{Name: name})
 	}
-	return t.node.device.Introduce(identity.Introduction{Certificate: t.node.cert, Name: name}, t.id, t.key)
+	return t.node.device.Introduce(identity.Introduction{Certificate: t.node.certificate(), Name: name}, t.id, t.key)
 }
 
 // applyInner folds a name or settings that came sealed. The caller holds t.mu.

@@ -62,10 +62,44 @@ func (t *Topic) Invite(ctx context.Context) (Invite, error) {
 	}.String(), expires}, nil
 }
 
-// Remove ends a member's rights: what it writes from now on does not count, and
-// what the others write it cannot read. The error matches ErrMayNotChange, or
-// ErrNotFound where it is no member.
+// Remove ends the rights of a member and of the devices that hang on it: what they
+// write from now on does not count, and what the others write they cannot read. The
+// error matches ErrMayNotChange, also where the member's role is not below this
+// device's and it is none of its own, ErrNotFound where it is no member,
+// ErrNotSealed or ErrNotReady.
 func (t *Topic) Remove(ctx context.Context, w Writer) error {
+	if err := t.mayRemove(w); err != nil {
+		return err
+	}
+	return t.removeAll(ctx, []Writer{w})
+}
+
+// removeAll revokes keys, with the devices that hang on them.
+func (t *Topic) removeAll(ctx context.Context, writers []Writer) error {
+	if len(writers) == 0 {
+		return nil
+	}
+	t.mu.RLock()
+	if t.state != nil {
+		for _, w := range slices.Clone(writers) {
+			writers = append(writers, t.state.Devices(w)...)
+		}
+	}
+	t.mu.RUnlock()
+	for _, w := range writers {
+		if err := t.revoke(ctx, w); err != nil {
+			return err
+		}
+	}
+	if t.seals() == nil {
+		return nil
+	}
+	// Nobody is to write another word that a removed one can read.
+	_, err := t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
+	return err
+}
+
+func (t *Topic) revoke(ctx context.Context, w Writer) error {
 	head, err := t.node.store.Head(t.space(), storage.Chain(w))
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("node: %w", err)
@@ -77,13 +111,29 @@ func (t *Topic) Remove(ctx context.Context, w Writer) error {
 	if _, err = t.append(ctx, &entry{kind: record.KindRevoke, body: body}); errors.Is(err, ErrMayNotPost) {
 		return ErrMayNotChange
 	}
-	if err != nil {
-		return err
-	}
-	if t.seals() != nil { // nobody is to write another word that the removed one can read
-		_, err = t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
-	}
 	return err
+}
+
+// mayRemove reports why a revocation of w by this device would change nothing.
+func (t *Topic) mayRemove(w Writer) error {
+	seq, now := t.nextSeq(), time.Now().UnixMilli()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	switch {
+	case t.state == nil:
+		return ErrNotReady
+	case !t.state.Kind().IsSealed():
+		return ErrNotSealed
+	}
+	present, _ := t.state.Members(now)
+	i := slices.IndexFunc(present, func(m topic.Member) bool { return m.Key == w })
+	switch {
+	case i < 0:
+		return fmt.Errorf("%w: no member %s", ErrNotFound, w)
+	case present[i].Role >= t.state.Role(t.me, seq, now) && !slices.Contains(t.state.Devices(t.me), w):
+		return ErrMayNotChange
+	}
+	return nil
 }
 
 // Member is a device that may read a sealed topic.
@@ -112,11 +162,12 @@ func (t *Topic) Members() (members []Member, invited int) {
 }
 
 // standsLocked says how this device stands in a sealed topic. may is whether its
-// key has the right to write. The caller holds t.mu.
-func (t *Topic) standsLocked(may bool) *Sealing {
+// key has the right to write, me the account. The caller holds t.mu.
+func (t *Topic) standsLocked(me PersonID, may bool) *Sealing {
 	s := Sealing{
 		Member: may && t.row.Admitted, Joining: len(t.row.Seat) > 0 || may && !t.row.Admitted,
 		Refused: t.row.Refused, Past: t.state.Settings().Past,
+		Fade: time.Duration(t.state.Settings().Fade) * time.Second,
 	}
 	present, _ := t.state.Members(time.Now().UnixMilli())
 	for _, m := range present {
@@ -126,7 +177,7 @@ func (t *Topic) standsLocked(may bool) *Sealing {
 		}
 		s.Members++
 		if p, ok := t.people[m.Key]; ok && t.state.Kind() == topic.Direct {
-			s.Stranger = s.Stranger || p.cert.Account != t.node.cert.Account && string(p.cert.Account[:]) != string(t.row.Whom)
+			s.Stranger = s.Stranger || p.cert.Account != me && string(p.cert.Account[:]) != string(t.row.Whom)
 		}
 	}
 	return &s
@@ -167,9 +218,12 @@ func (t *Topic) takeSeat(ctx context.Context) error {
 		}
 		return nil // not here yet
 	}
-	keys, err := t.sealing.firstKeys(ctx)
-	if err != nil {
-		return err
+	var keys []byte
+	if t.sealing != nil {
+		var err error
+		if keys, err = t.sealing.firstKeys(ctx); err != nil {
+			return err
+		}
 	}
 	body, err := record.EncodeBody(topic.Grant{Key: t.me, Role: role, Keys: keys})
 	if err != nil {
@@ -258,7 +312,7 @@ func (t *Topic) confirmSeats(ctx context.Context) error {
 	t.mu.RLock()
 	settings := t.state.Settings()
 	t.mu.RUnlock()
-	if len(grants) == 0 || settings.Name == "" {
+	if len(grants) == 0 || t.sealing == nil || settings == (topic.Settings{}) {
 		return nil
 	}
 	for _, g := range grants {

@@ -80,6 +80,11 @@ func (t *Topic) shedOld(ctx context.Context) error {
 	if from == (storage.Pos{}) {
 		after = nil
 	}
+	if t.seals() != nil {
+		if err := t.fadeBetween(ctx, after, *to, false); err != nil {
+			return err
+		}
+	}
 	for {
 		const step = 200
 		page, err := t.node.store.Range(t.space(), lanePosts, storage.Query{After: after, Limit: step})
@@ -93,7 +98,7 @@ func (t *Topic) shedOld(ctx context.Context) error {
 				break
 			}
 			r, err := t.open(s)
-			if err != nil || r.Writer == t.me {
+			if err != nil || r.Writer == t.me || r.Kind != record.KindPost {
 				continue
 			}
 			if _, ok := r.Body(); !ok {
@@ -175,3 +180,6 @@ func (t *Topic) wantTexts(ctx context.Context, behind storage.Pos) error {
 func posBytes(p storage.Pos) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(p.Time)), p.ID[:]...)
 }
+
+// parseTime reads the time of posBytes.
+func parseTime(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }

@@ -149,7 +149,7 @@ func (n *Node) RenewContactLink(ctx context.Context) (string, error) {
 func (n *Node) contactLink() (string, error) {
 	b := &n.people.box
 	l := identity.Link{
-		Devices: []identity.Certificate{n.cert}, Created: time.UnixMilli(0),
+		Devices: []identity.Certificate{n.certificate()}, Created: time.UnixMilli(0),
 		Secret: [identity.SecretSize]byte(b.row.Secret), Prekey: b.prekeys[len(b.prekeys)-1].Public,
 		Name: identity.CleanName(n.ownName()), Mailboxes: [][]byte{b.address().Bytes()},
 	}

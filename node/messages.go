@@ -164,7 +164,8 @@ func (t *Topic) show(r *record.Record) (Message, error) {
 		return m, nil
 	}
 	if r.Kind == record.KindSealed {
-		return m, t.showSealed(&m)
+		err := t.showSealed(&m)
+		return m, err
 	}
 	p, err := message.Open(body)
 	if err != nil {

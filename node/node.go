@@ -52,9 +52,10 @@ type Node struct {
 	asker   *history.Client
 	bell    bell
 
-	account identity.Account
-	device  identity.Device
-	cert    identity.Certificate // says that the device is the account's
+	account    identity.Account // only where hasAccount; a further device has none
+	hasAccount bool
+	device     identity.Device
+	cert       identity.Certificate // says that the device is the account's
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -203,7 +204,7 @@ func (n *Node) CheckStore(ctx context.Context) error { return n.store.Check(ctx)
 func (n *Node) Me() Me {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return Me{Name: n.name, Account: n.account.Public(), Device: n.device.Public()}
+	return Me{Name: n.name, Account: n.cert.Account, Device: n.device.Public()}
 }
 
 // ownName is Me().Name without working keys out.
@@ -306,11 +307,15 @@ func (n *Node) CreateTopic(ctx context.Context, d TopicDraft) (*Topic, error) {
 	if d.Kind.IsSealed() {
 		g.Name, g.Description = "", ""
 	}
-	genesis, err := g.Sign(n.account.TopicRoot(nonce), now.UnixMilli())
+	root, seed, err := n.newRoot(nonce)
 	if err != nil {
 		return nil, err
 	}
-	row := topicRow{Joined: now.UnixMilli(), Kind: d.Kind, Name: name, Writer: writer.Seed(), Admitted: true}
+	genesis, err := g.Sign(root, now.UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	row := topicRow{Joined: now.UnixMilli(), Kind: d.Kind, Name: name, Writer: writer.Seed(), Admitted: true, Root: seed}
 	t, err := n.addTopic(ctx, genesis.TopicID(), row, genesis)
 	if err == nil && d.Kind.IsSealed() {
 		err = t.Change(ctx, TopicChange{Name: &name, Description: &description, Past: &d.Past})

@@ -181,7 +181,7 @@ func (n *Node) AddContact(ctx context.Context, link, name string) (Contact, erro
 	if err != nil {
 		return Contact{}, fmt.Errorf("%w: %w", ErrBadContact, err)
 	}
-	if l.Account() == n.account.Public() {
+	if l.Account() == n.me() {
 		return Contact{}, fmt.Errorf("%w: it is your own, send it to somebody", ErrBadContact)
 	}
 	if l.Prekey == nil || seal.CheckPrekey(l.Prekey) != nil {
@@ -363,7 +363,7 @@ func (n *Node) Safety(id PersonID) (Safety, error) {
 	if _, err := n.Contact(id); err != nil {
 		return Safety{}, err
 	}
-	s := identity.NewSafetyNumber(n.account.Public(), id)
+	s := identity.NewSafetyNumber(n.me(), id)
 	groups := s.Groups()
 	return Safety{Groups: groups[:], Code: s.Code()}, nil
 }
@@ -386,7 +386,7 @@ func (n *Node) Compare(ctx context.Context, id PersonID, scanned string) (Compar
 	if _, err := n.Contact(id); err != nil {
 		return SafetyUnreadable, err
 	}
-	c := identity.NewSafetyNumber(n.account.Public(), id).Compare(scanned)
+	c := identity.NewSafetyNumber(n.me(), id).Compare(scanned)
 	if c != SafetyMatch {
 		return c, nil
 	}
@@ -421,14 +421,18 @@ func (n *Node) openDirect(ctx context.Context, id PersonID, k *known) error {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	genesis, err := topic.Genesis{Nonce: nonce, Kind: topic.Direct, Grants: []topic.Grant{
-		{Key: record.WriterOf(writer), Role: topic.Owner},
-		{Key: record.WriterOf(seat), Role: topic.Owner, Seat: true},
-	}}.Sign(n.account.TopicRoot(nonce), now)
+	root, rootSeed, err := n.newRoot(nonce)
 	if err != nil {
 		return err
 	}
-	row := topicRow{Joined: now, Kind: topic.Direct, Writer: writer.Seed(), Admitted: true, Whom: id[:], WhomKey: k.link.Prekey}
+	genesis, err := topic.Genesis{Nonce: nonce, Kind: topic.Direct, Grants: []topic.Grant{
+		{Key: record.WriterOf(writer), Role: topic.Owner},
+		{Key: record.WriterOf(seat), Role: topic.Owner, Seat: true},
+	}}.Sign(root, now)
+	if err != nil {
+		return err
+	}
+	row := topicRow{Joined: now, Kind: topic.Direct, Writer: writer.Seed(), Admitted: true, Whom: id[:], WhomKey: k.link.Prekey, Root: rootSeed}
 	t, err := n.addTopic(ctx, genesis.TopicID(), row, genesis)
 	if err != nil {
 		return err

@@ -17,9 +17,14 @@ const keyPhrase = "identity/phrase"
 // askWords is how many words a person is asked for to show that.
 const askWords = 3
 
-// Phrase returns the recovery phrase of the account, 24 words. Whoever reads it is the person.
+// Phrase returns the recovery phrase of the account, 24 words, or nil on a further
+// device, which has none. Whoever reads it is the person.
 func (n *Node) Phrase() []string {
-	p := n.account.Phrase()
+	account, ok := n.accountKey()
+	if !ok {
+		return nil
+	}
+	p := account.Phrase()
 	return p[:]
 }
 
@@ -42,7 +47,11 @@ func (n *Node) PhraseChecked() (bool, error) {
 // three or more different ones are right in one call, and none is wrong, the phrase
 // counts as written down.
 func (n *Node) CheckPhrase(ctx context.Context, ask []int, typed []string) (right []bool, checked bool, err error) {
-	p := n.account.Phrase()
+	account, ok := n.accountKey()
+	if !ok {
+		return nil, false, ErrNoAccount
+	}
+	p := account.Phrase()
 	right = []bool{}
 	for i, at := range ask {
 		right = append(right, i < len(typed) && p.Matches(at, typed[i]))

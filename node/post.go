@@ -355,7 +355,7 @@ func (n *Node) writeTo(ctx context.Context, c correspondent, mine string) (sent 
 
 // request asks somebody to take the seat that is kept for it.
 func (n *Node) request(c correspondent) (*letter.Request, error) {
-	intro, err := n.device.Introduce(identity.Introduction{Certificate: n.cert, Name: identity.CleanName(n.ownName())}, c.topic.id, c.topic.key)
+	intro, err := n.device.Introduce(identity.Introduction{Certificate: n.certificate(), Name: identity.CleanName(n.ownName())}, c.topic.id, c.topic.key)
 	if err != nil {
 		return nil, err
 	}
@@ -589,6 +589,9 @@ func (n *Node) takeLetter(ctx context.Context, mail []byte) error {
 		if err != nil {
 			n.log.Debug("node: a letter that is none", "err", err)
 			return nil
+		}
+		if l.Device != nil {
+			return n.takeDevice(ctx, l.Device, content)
 		}
 		if l.Request != nil {
 			return n.takeRequest(ctx, l, content, p)

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/linnet-im/linnet/node"
+	"github.com/linnet-im/linnet/node/bundle"
 )
 
 // TestPrivateTopic walks a private topic through its life: invited, read,
@@ -264,5 +267,133 @@ func TestPrivatePast(t *testing.T) {
 				t.Errorf("Boris sees %d, %v", info.Sealing.Past, err)
 			}
 		})
+	}
+}
+
+// TestFade lets messages disappear: those written after that was set, on all
+// computers, also on one that was off.
+func TestFade(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir()}
+	anna, boris := open(t, dirs[0]), open(t, dirs[1])
+	ta := create(t, anna, node.PrivateTopic)
+	invite, err := ta.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb := follow(t, boris, invite.Link)
+	until(t, boris, "to be let in", canPost(t, tb))
+	post(t, ta, "this stays")
+	fade := 2 * time.Second
+	if err := ta.Change(t.Context(), node.TopicChange{Fade: &fade}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "the setting", func() bool {
+		i, err := tb.Info(t.Context())
+		return err == nil && i.Sealing.Fade == fade
+	})
+	id := post(t, ta, "this goes")
+	until(t, boris, "the message", func() bool { return slices.Contains(texts(t, tb), "this goes") })
+	if err := boris.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gone := func(x *node.Topic) func() bool {
+		return func() bool {
+			m, err := x.Message(t.Context(), id)
+			return err == nil && m.Closed == node.ClosedFaded && m.Text == "" && slices.Contains(texts(t, x), "this stays")
+		}
+	}
+	until(t, anna, "it to disappear", gone(ta))
+	boris = open(t, dirs[1])
+	if tb, err = boris.Topic(ta.ID()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "it to disappear", gone(tb))
+	open := create(t, anna, node.OpenTopic)
+	if err := open.Change(t.Context(), node.TopicChange{Fade: &fade}); !errors.Is(err, node.ErrNotSealed) {
+		t.Errorf("in an open topic: %v", err)
+	}
+}
+
+// TestPrivateBundle: a bundle passes through other hands, and says nothing that
+// a mirror may not know.
+func TestPrivateBundle(t *testing.T) {
+	anna := open(t, t.TempDir())
+	if err := anna.SetName(t.Context(), "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	ta, open := create(t, anna, node.PrivateTopic), create(t, anna, node.OpenTopic)
+	post(t, ta, "meet me at nine")
+	post(t, open, "meet me at nine")
+	words := []string{"Allotments", "meet me at nine", "Anna"}
+	in := func(x *node.Topic) (found []string) {
+		var file bytes.Buffer
+		if _, err := anna.Export(t.Context(), &file, []node.TopicID{x.ID()}); err != nil {
+			t.Fatal(err)
+		}
+		r := bundle.NewReader(&file)
+		var plain bytes.Buffer
+		for {
+			raw, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain.Write(raw)
+		}
+		fmt.Fprint(&plain, r.Manifest())
+		for _, w := range words {
+			if bytes.Contains(plain.Bytes(), []byte(w)) {
+				found = append(found, w)
+			}
+		}
+		return found
+	}
+	if got := in(open); !slices.Equal(got, words) {
+		t.Errorf("the bundle of an open topic shows %q, the search does not work", got)
+	}
+	if got := in(ta); len(got) > 0 {
+		t.Errorf("the bundle of a private topic shows %q", got)
+	}
+}
+
+// TestPrivateRemove: what would change nothing is refused, and writes nothing.
+func TestPrivateRemove(t *testing.T) {
+	anna, boris := open(t, t.TempDir()), open(t, t.TempDir())
+	ta := create(t, anna, node.PrivateTopic)
+	mine := func(x *node.Topic) node.Writer {
+		all, _ := x.Members()
+		i := slices.IndexFunc(all, func(m node.Member) bool { return m.Author.Me })
+		return all[i].Author.Writer
+	}
+	invite, err := ta.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb := follow(t, boris, invite.Link)
+	until(t, boris, "to be let in", canPost(t, tb))
+	until(t, anna, "Boris to be a member", func() bool { all, _ := ta.Members(); return len(all) == 2 })
+	member := mine(tb)
+	if err := ta.Remove(t.Context(), mine(ta)); !errors.Is(err, node.ErrMayNotChange) {
+		t.Errorf("an owner removes itself: %v", err)
+	}
+	if err := ta.Remove(t.Context(), node.Writer{1}); !errors.Is(err, node.ErrNotFound) {
+		t.Errorf("a stranger: %v", err)
+	}
+	if err := tb.Remove(t.Context(), mine(ta)); !errors.Is(err, node.ErrMayNotChange) {
+		t.Errorf("a member removes the owner: %v", err)
+	}
+	if err := create(t, anna, node.OpenTopic).Remove(t.Context(), member); !errors.Is(err, node.ErrNotSealed) {
+		t.Errorf("from an open topic: %v", err)
+	}
+	if err := ta.Remove(t.Context(), member); err != nil {
+		t.Error(err)
+	}
+	if all, _ := ta.Members(); len(all) != 1 {
+		t.Errorf("left: %+v", all)
+	}
+	if err := ta.Remove(t.Context(), member); err == nil {
+		t.Error("removed twice")
 	}
 }

@@ -23,14 +23,28 @@ func (n *Node) renew(old *Topic, f *fork) {
 		n.mu.RLock()
 		current := n.topics[old.id] == old
 		n.mu.RUnlock()
-		if !current {
+		// Whoever finds the fork and whoever opens the topic may both come here: the
+		// root key must not sign two grants with one number.
+		if !current || !old.renewing.CompareAndSwap(false, true) {
 			return
+		}
+		defer old.renewing.Store(false)
+		// Another copy may have got a new key already. What it signed with the root key
+		// is to be here first.
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-time.After(renewAfter):
 		}
 		if err := n.renewNow(n.ctx, old, f); err != nil && n.ctx.Err() == nil {
 			n.log.Error("node: a new key after a fork", "topic", old.id, "err", err)
 		}
 	})
 }
+
+// renewAfter is how long a node that finds out about a fork of its own waits for
+// what comes with it.
+const renewAfter = 2 * time.Second
 
 // aside runs f in a goroutine of its own, which Close waits for.
 func (n *Node) aside(f func()) {
@@ -117,8 +131,8 @@ func (t *Topic) grantAnew(ctx context.Context, w Writer) error {
 	if state == nil {
 		return nil
 	}
-	root := t.node.account.TopicRoot(state.Nonce())
-	if record.WriterOf(root) != state.Root() {
+	root, ok := t.rootKey(state.Nonce())
+	if !ok || record.WriterOf(root) != state.Root() {
 		return nil // in an open topic the new key may write as it is
 	}
 	head, err := t.node.store.Head(t.space(), storage.Chain(state.Root()))

@@ -49,7 +49,7 @@ func (n *Node) checkRequest(l letter.Letter) (asked, bool) {
 	known := string(r.Secret[:]) == string(n.people.box.row.Secret)
 	n.people.mu.Unlock()
 	link, err := identity.ParseLink(l.Contact)
-	if err != nil || link.Prekey == nil || seal.CheckPrekey(link.Prekey) != nil || link.Account() == n.account.Public() {
+	if err != nil || link.Prekey == nil || seal.CheckPrekey(link.Prekey) != nil || link.Account() == n.me() {
 		return asked{}, false
 	}
 	into, err := topic.ParseLink(r.Link)

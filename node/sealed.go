@@ -446,6 +446,9 @@ func (o *opened) add(t *Topic, b *storage.Batch, r *record.Record, plain []byte,
 	if row.Closed != 0 && r.Kind != record.KindSealed {
 		return nil // nobody reads it
 	}
+	if r.Kind == record.KindSealed && t.isFaded(r) {
+		row = openRow{Closed: ClosedFaded}
+	}
 	kv, err := openKV(t.id, r.ID(), row)
 	if err != nil {
 		return err
@@ -488,6 +491,7 @@ const (
 	ClosedErased  Closed = 3 // its key was erased: too old, or read on a copy of this device
 	ClosedLost    Closed = 4 // sealed to a key that this device has no more
 	ClosedForged  Closed = 5 // its writer sealed nonsense
+	ClosedFaded   Closed = 6 // it has disappeared, or is not kept here any more
 )
 
 // closedBy tells what an error of Receive means for the reader; known is false
@@ -536,7 +540,7 @@ func (t *Topic) offerAgain(ctx context.Context) error {
 			if _, text := seal.RefOf(body); !text {
 				return true
 			}
-			if row, err := t.inside(r.ID()); err == nil && row.Closed != 0 && row.Closed != ClosedForged {
+			if row, err := t.inside(r.ID()); err == nil && row.Closed != 0 && row.Closed != ClosedForged && row.Closed != ClosedFaded {
 				all = append(all, placeOf(r))
 			}
 			return true
@@ -679,20 +683,23 @@ func (s *sealing) firstKeys(ctx context.Context) ([]byte, error) {
 	return body, nil
 }
 
-// tendLocks looks after the keys of a sealed topic until it is closed.
+// tendLocks looks after the keys of a sealed topic, and the places of this person's
+// devices in any, until it is closed.
 func (t *Topic) tendLocks() {
 	select {
 	case <-t.ctx.Done():
 		return
 	case <-t.ready:
 	}
-	if t.sealing == nil {
-		return
-	}
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	for {
-		t.do("tend keys", t.tendKeys)
+		if t.sealing != nil {
+			t.do("tend keys", t.tendKeys)
+		} else {
+			t.do("take a place", t.takeSeat)
+			t.do("confirm places", t.confirmSeats)
+		}
 		select {
 		case <-t.ctx.Done():
 			return

@@ -37,21 +37,25 @@ const (
 
 // loadSelf reads who this is, or makes a new account and device.
 func (n *Node) loadSelf(ctx context.Context) error {
-	seed, err := n.store.State(keyAccount)
+	seed, err := n.store.State(keyDevice)
 	if errors.Is(err, storage.ErrNotFound) {
 		return n.makeSelf(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("node: read the account: %w", err)
-	}
-	if n.account, err = identity.AccountFrom(seed); err != nil {
-		return err
-	}
-	if seed, err = n.store.State(keyDevice); err != nil {
 		return fmt.Errorf("node: read the device: %w", err)
 	}
 	if n.device, err = identity.DeviceFrom(seed); err != nil {
 		return err
+	}
+	seed, err = n.store.State(keyAccount)
+	switch {
+	case err == nil:
+		if n.account, err = identity.AccountFrom(seed); err != nil {
+			return err
+		}
+		n.hasAccount = true
+	case !errors.Is(err, storage.ErrNotFound):
+		return fmt.Errorf("node: read the account: %w", err)
 	}
 	if err := n.loadCertificate(ctx); err != nil {
 		return err
@@ -68,6 +72,7 @@ func (n *Node) makeSelf(ctx context.Context) (err error) {
 	if n.account, err = identity.NewAccount(); err != nil {
 		return err
 	}
+	n.hasAccount = true
 	if n.device, err = identity.NewDevice(); err != nil {
 		return err
 	}
@@ -93,8 +98,12 @@ func (n *Node) loadCertificate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("node: read the certificate: %w", err)
 	}
-	if n.cert, err = identity.OpenCertificate(b); err == nil && n.cert.Account == n.account.Public() && n.cert.Device == n.device.Public() {
+	n.cert, err = identity.OpenCertificate(b)
+	if err == nil && n.cert.Device == n.device.Public() && (!n.hasAccount || n.cert.Account == n.account.Public()) {
 		return nil
+	}
+	if !n.hasAccount {
+		return fmt.Errorf("%w: the certificate", ErrDamaged)
 	}
 	if err := n.certify(); err != nil {
 		return err

@@ -41,6 +41,9 @@ func (t *Topic) tend() {
 		t.do("see what is missing", t.seeMissing)
 		t.do("take back an own topic", t.regain)
 		t.do("vouch", t.vouch)
+		if t.seals() != nil {
+			t.do("let messages disappear", t.fadeOld)
+		}
 		if !time.Now().Before(shed) {
 			t.do("drop texts", t.shedOld)
 			shed = time.Now().Add(shedEvery)

@@ -59,6 +59,7 @@ type topicRow struct {
 	Whom       []byte       `cbor:"13,keyasint,omitempty"` // of a direct topic: the other person's account
 	WhomKey    []byte       `cbor:"14,keyasint,omitempty"` // a prekey of that person, for the seat
 	SeatKey    []byte       `cbor:"15,keyasint,omitempty"` // the seat that this device took in a direct topic, and the seed of the prekey that was sealed to it
+	Root       []byte       `cbor:"17,keyasint,omitempty"` // seed of the root key, where it does not follow from the account
 	Acked      uint64       `cbor:"16,keyasint,omitempty"` // of a direct topic: the other person's device has own records up to this
 	Admitted   bool         `cbor:"12,keyasint,omitempty"` // may seal to the members of a sealed topic, see admit
 	Keep       Keep         `cbor:"8,keyasint,omitempty"`  // what is kept here
@@ -102,6 +103,7 @@ type Topic struct {
 	pending   []*entry   // own records waiting to be written
 	writeMu   sync.Mutex // held by the call that writes for all; guards head
 	next      *successor // under another key; guarded by writeMu
+	renewing  atomic.Bool
 	head      storage.Head
 
 	mu       sync.RWMutex // guards what follows
@@ -414,6 +416,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	}
 	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
 	seq := t.nextSeq()
+	me := t.node.me()
 	whom, err := t.node.personOf(t)
 	called := ""
 	if err == nil { // before t.mu is held
@@ -439,7 +442,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 		info.Role = t.state.Role(t.me, seq, time.Now().UnixMilli())
 		info.CanPost = info.Role >= topic.Writer
 		if t.sealing != nil {
-			info.Sealing = t.standsLocked(info.CanPost)
+			info.Sealing = t.standsLocked(me, info.CanPost)
 			info.CanPost = info.CanPost && t.row.Admitted
 		}
 	}
@@ -558,7 +561,7 @@ func (t *Topic) Leave(ctx context.Context) error {
 	delete(n.byGossip, gossipName(t.id))
 	n.mu.Unlock()
 	t.close()
-	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}}
+	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}, {Key: prefixFade + t.id.String()}}
 	// The records go first: after a crash between the two the topic is still
 	// listed, and can be left again.
 	if err := n.store.DropSpace(ctx, t.space()); err != nil {

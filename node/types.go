@@ -35,6 +35,7 @@ type (
 const (
 	PastAll = topic.PastAll
 	MaxPast = topic.MaxPast
+	MaxFade = topic.MaxFade * time.Second
 
 	Broadcast    = topic.Broadcast
 	OpenTopic    = topic.Open
@@ -68,6 +69,7 @@ var (
 	ErrMayNotPost   = errors.New("node: you may not write in this topic")
 	ErrMayNotChange = errors.New("node: only an owner or admin may change this topic")
 	ErrNotYet       = errors.New("node: whoever invited you has not answered yet; when both of you are connected that happens by itself")
+	ErrNoAccount    = errors.New("node: this device has not the account's secret; add devices from the one where Linnet was first set up")
 	ErrBadContact   = errors.New("node: this contact link does not work")
 	ErrNotSealed    = errors.New("node: only a private topic has members; for this one, pass the link on")
 	ErrNotReady     = errors.New("node: the first record of this topic has not arrived yet")
@@ -206,7 +208,8 @@ type Sealing struct {
 	Refused bool // somebody else has used the invitation with which this device came
 	Past    int  // see TopicChange.Past
 
-	Stranger bool // of a direct topic: somebody reads it who is neither of the two people
+	Fade     time.Duration // after which messages disappear, 0 for never
+	Stranger bool          // of a direct topic: somebody reads it who is neither of the two people
 }
 
 // Completeness says how much of a topic is here.

@@ -76,6 +76,10 @@ type TopicChange struct {
 	// private topic may read: the last so many messages, at most MaxPast, PastAll,
 	// or 0 for none. It holds for what is written from now on.
 	Past *int
+	// Fade is after what time messages that are written from now on disappear from
+	// the computers of all who take part, in a private or direct topic; whole
+	// seconds, up to MaxFade, 0 for never. It binds nobody who changes the program.
+	Fade *time.Duration
 }
 
 // Change changes what the topic is called, and the like. The error matches
@@ -110,11 +114,45 @@ func (t *Topic) Change(ctx context.Context, c TopicChange) error {
 			return fmt.Errorf("%w: newcomers may read 0 to %d messages, or all", ErrBadName, MaxPast)
 		}
 	}
+	if c.Fade != nil {
+		if !state.Kind().IsSealed() {
+			return ErrNotSealed
+		}
+		seconds := int64(*c.Fade / time.Second)
+		if seconds < 0 || seconds > topic.MaxFade || *c.Fade%time.Second != 0 {
+			return fmt.Errorf("%w: messages disappear after whole seconds, ten years at most", ErrBadName)
+		}
+		if s.Fade == 0 {
+			if s.Since, err = t.afterAll(); err != nil {
+				return err
+			}
+		}
+		s.Fade = seconds
+	}
+	if s.Fade > 0 && s.Past != 0 { // keys that are kept for newcomers would open them for ever
+		return fmt.Errorf("%w: where messages disappear, newcomers cannot read what was written before they came", ErrBadName)
+	}
 	err = t.settle(ctx, s)
 	if err == nil && c.Past != nil && *c.Past != 0 { // what keys newcomers are given begins with an epoch
 		_, err = t.append(ctx, &entry{kind: record.KindKeys, keys: keysAnew})
 	}
 	return err
+}
+
+// afterAll returns a time, in ms since 1970, that is later than that of all
+// records that are here and not earlier than now.
+func (t *Topic) afterAll() (int64, error) {
+	t.writeMu.Lock()
+	at := t.head.Time
+	t.writeMu.Unlock()
+	last, err := t.lastMessage()
+	if err != nil {
+		return 0, err
+	}
+	if last != nil {
+		at = max(at, last.Time.UnixMilli())
+	}
+	return max(at+1, time.Now().UnixMilli()), nil
 }
 
 // settle writes settings.
@@ -295,6 +333,14 @@ func (w *writing) sign(kind record.Kind, body []byte) (RecordID, error) {
 	if err != nil {
 		return RecordID{}, err
 	}
+	if kind == record.KindGrant || kind == record.KindRevoke {
+		w.t.mu.RLock()
+		err = w.t.state.Check(r)
+		w.t.mu.RUnlock()
+		if err != nil {
+			return RecordID{}, ErrMayNotPost
+		}
+	}
 	w.after = nil
 	w.head.Seq, w.head.ID, w.head.Time = h.Seq, storage.ID(r.ID()), h.Time
 	w.records = append(w.records, r)
@@ -328,8 +374,13 @@ func (t *Topic) mayWrite(h record.Header) error {
 		return ErrNotReady
 	}
 	need := topic.Writer
-	if h.Kind.IsOp() && h.Kind != record.KindIntro && h.Kind != record.KindKeys {
+	switch h.Kind {
+	case record.KindSettings, record.KindCheckpoint:
 		need = topic.Admin
+	case record.KindGrant, record.KindRevoke: // which may concern a device of one's own, see sign
+		if t.sealing == nil {
+			need = topic.Admin
+		}
 	}
 	if t.state.Role(t.me, h.Seq, h.Time) < need {
 		return ErrMayNotPost

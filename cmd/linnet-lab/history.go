@@ -160,7 +160,7 @@ func writeTopic(ctx context.Context, dir string, o historyOptions) (s scene, err
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(o.Seed, uint64(w)))
 			for errs[w] == nil && ctx.Err() == nil && int(next.Add(1)) <= o.Posts {
-				_, errs[w] = t.Post(ctx, node.Draft{Text: freshText(r)})
+				_, errs[w] = t.Post(ctx, node.Draft{Text: freshText(r, textSize)})
 			}
 		})
 	}
@@ -175,9 +175,9 @@ func writeTopic(ctx context.Context, dir string, o historyOptions) (s scene, err
 	return s, err
 }
 
-// freshText is a text that shares nothing with others.
-func freshText(r *rand.Rand) string {
-	b := make([]byte, textSize)
+// freshText is a text of size bytes that shares nothing with others.
+func freshText(r *rand.Rand, size int) string {
+	b := make([]byte, size)
 	for i := range b {
 		b[i] = "abcdefghijklmnopqrstuvwxyz     "[r.IntN(31)]
 	}

@@ -4,9 +4,11 @@
 //	go run ./cmd/linnet-lab live
 //	go run ./cmd/linnet-lab live --n 8 --rounds 5 --only live --verbose
 //	go run ./cmd/linnet-lab history
+//	go run ./cmd/linnet-lab seal
 //
-// It is a coordinator that runs itself again as worker processes, one for each
-// node, and talks to them in lines of JSON. It measures on Linux only.
+// For live and history it is a coordinator that runs itself again as worker
+// processes, one for each node, and talks to them in lines of JSON; those measure on
+// Linux only. What seal measures needs one process and no network.
 package main
 
 import (
@@ -36,7 +38,7 @@ func execute(ctx context.Context) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(liveCommand(), historyCommand(), workerCommand(), keeperCommand(), liarCommand())
+	root.AddCommand(liveCommand(), historyCommand(), sealCommand(), workerCommand(), keeperCommand(), liarCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -97,7 +97,7 @@ func newReport(o liveOptions, where string, out io.Writer) *report {
 	r := &report{out: out, opt: o}
 	r.doc.Setting = setting{
 		Seed: o.Seed, Rounds: o.Rounds, Transport: o.Transport, Network: where, Quick: o.Quick,
-		CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: modules(),
+		CPUs: runtime.NumCPU(), Go: runtime.Version(), Modules: modules("go-libp2p", "go-libp2p-pubsub", "badger/v4"),
 	}
 	s := r.doc.Setting
 	r.say("seed %d, %s, %d CPUs, %s, %s\nmeasured on %s\n", s.Seed, s.Transport, s.CPUs, s.Go, strings.Join(s.Modules, ", "), s.Network)
@@ -107,14 +107,14 @@ func newReport(o liveOptions, where string, out io.Writer) *report {
 	return r
 }
 
-// modules are the versions that the figures depend on.
-func modules() (out []string) {
+// modules are the versions of the named modules, on which the figures depend.
+func modules(names ...string) (out []string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return nil
 	}
 	for _, m := range info.Deps {
-		for _, name := range []string{"go-libp2p", "go-libp2p-pubsub", "badger/v4"} {
+		for _, name := range names {
 			if strings.HasSuffix(m.Path, "/"+name) {
 				out = append(out, name+" "+m.Version)
 			}

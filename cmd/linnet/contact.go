@@ -81,7 +81,7 @@ func (p *program) contactAdd() *cobra.Command {
 				return err
 			}
 			p.print(added, func() {
-				fmt.Fprintf(p.out, "%s is a contact, id %s.\n", quoted(called(added)), line(added.ID))
+				fmt.Fprintf(p.out, "%s is a contact, id %s.\n", quoted(personName(added)), line(added.ID))
 				if added.Waiting {
 					fmt.Fprintln(p.out, "What you write waits until the person is reached. Compare safety numbers with: linnet contact verify")
 				}
@@ -93,8 +93,8 @@ func (p *program) contactAdd() *cobra.Command {
 	return c
 }
 
-// called is the name of a contact, or what to say where it has none.
-func called(c api.Contact) string {
+// personName is the name of a contact, or what to say where it has none.
+func personName(c api.Contact) string {
 	if c.Name == "" {
 		return c.ID[:min(len(c.ID), shortID)]
 	}
@@ -124,7 +124,7 @@ func (p *program) contactList() *cobra.Command {
 				w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "ID\tNAME\tHOW IT STANDS")
 				for _, c := range list.Items {
-					fmt.Fprintf(w, "%.*s\t%s\t%s\n", shortID, line(c.ID), line(called(c)), standing(c))
+					fmt.Fprintf(w, "%.*s\t%s\t%s\n", shortID, line(c.ID), line(personName(c)), standing(c))
 				}
 				_ = w.Flush() // to a terminal or a pipe that is gone
 			})
@@ -197,7 +197,7 @@ func (p *program) contactChange(word, short, done string, change func(*api.Conta
 			if c, err = client.ChangeContact(cmd.Context(), c.ID, patch); err != nil {
 				return err
 			}
-			p.print(c, func() { fmt.Fprintf(p.out, done+"\n", quoted(called(c))) })
+			p.print(c, func() { fmt.Fprintf(p.out, done+"\n", quoted(personName(c))) })
 			return nil
 		},
 	}
@@ -218,7 +218,7 @@ func (p *program) contactRename() *cobra.Command {
 			if c, err = client.ChangeContact(cmd.Context(), c.ID, api.ContactPatch{Name: &name}); err != nil {
 				return err
 			}
-			p.print(c, func() { fmt.Fprintf(p.out, "The contact is called %s here.\n", quoted(called(c))) })
+			p.print(c, func() { fmt.Fprintf(p.out, "The contact is called %s here.\n", quoted(personName(c))) })
 			return nil
 		},
 	}
@@ -239,7 +239,7 @@ func (p *program) contactDelete() *cobra.Command {
 				return err
 			}
 			p.print(c, func() {
-				fmt.Fprintf(p.out, "%s and the conversation are gone from this computer.\n", quoted(called(c)))
+				fmt.Fprintf(p.out, "%s and the conversation are gone from this computer.\n", quoted(personName(c)))
 			})
 			return nil
 		},
@@ -292,7 +292,7 @@ QR code with --scanned.`,
 func compared(v api.Verified) string {
 	switch v.Result {
 	case api.SafetyMatch:
-		return quoted(called(v.Contact)) + " is verified."
+		return quoted(personName(v.Contact)) + " is verified."
 	case api.SafetyDifferent:
 		return "These are NOT the same. Somebody may stand between you, or it is the code of another person. Do not rely on this conversation."
 	case api.SafetyOwn:
@@ -319,7 +319,7 @@ the person, is reached.`,
 				return err
 			}
 			if c.Topic == "" {
-				return &failure{Code: api.CodeNotReady, Title: quoted(called(c)) + " has asked to write to you", Detail: "accept first with: linnet contact accept"}
+				return &failure{Code: api.CodeNotReady, Title: quoted(personName(c)) + " has asked to write to you", Detail: "accept first with: linnet contact accept"}
 			}
 			text, err := p.text(args[1:])
 			if err != nil {

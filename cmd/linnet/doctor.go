@@ -262,7 +262,7 @@ func (p *program) examineRunning(ctx context.Context, conn *client.Client, pid i
 		if t.Completeness.State != api.CompleteUnknown {
 			state = stateNote
 		}
-		c.add("topic", state, t.Name+": "+t.Completeness.Summary)
+		c.add("topic", state, named(t)+": "+t.Completeness.Summary)
 	}
 }
 

@@ -28,7 +28,7 @@ func choose(topics []api.Topic, word string) (api.Topic, error) {
 		if t.ID == word {
 			return t, nil
 		}
-		if t.Name == word || len(word) >= shortestPrefix && strings.HasPrefix(t.ID, strings.ToLower(word)) {
+		if word != "" && t.Name == word || len(word) >= shortestPrefix && strings.HasPrefix(t.ID, strings.ToLower(word)) {
 			fits = append(fits, t)
 		}
 	}

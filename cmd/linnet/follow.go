@@ -24,13 +24,13 @@ type follower struct {
 	p     *program
 	c     *client.Client
 	topic string
-	after string // the event to resume behind
-	seen  map[string]bool
-	order []string // what is in seen, oldest first
+	after string            // the event to resume behind
+	seen  map[string]string // why its text could not be read then; empty if it could
+	order []string          // what is in seen, oldest first
 }
 
 func newFollower(p *program, c *client.Client, topic string) *follower {
-	return &follower{p: p, c: c, topic: topic, seen: map[string]bool{}}
+	return &follower{p: p, c: c, topic: topic, seen: map[string]string{}}
 }
 
 // run prints the newest messages, limit at most, then what comes until ctx ends,
@@ -146,7 +146,7 @@ func (f *follower) reload(ctx context.Context, ev client.Event) error {
 		if err != nil {
 			return err
 		}
-		fresh := slices.DeleteFunc(slices.Clone(page.Items), func(m api.Message) bool { return f.seen[m.ID] })
+		fresh := slices.DeleteFunc(slices.Clone(page.Items), f.printed)
 		missed = slices.Concat(fresh, missed)
 		if page.Prev == nil || len(fresh) < len(page.Items) {
 			break // what was printed before begins here
@@ -159,9 +159,16 @@ func (f *follower) reload(ctx context.Context, ev client.Event) error {
 	return nil
 }
 
+// printed reports whether a message was printed as it is. One whose key came
+// later is printed once more.
+func (f *follower) printed(m api.Message) bool {
+	why, seen := f.seen[m.ID]
+	return seen && (why == "" || why == m.Closed)
+}
+
 // show prints a message if it was not printed before.
 func (f *follower) show(m api.Message) {
-	if f.seen[m.ID] {
+	if f.printed(m) {
 		return
 	}
 	f.remember(m)
@@ -169,7 +176,11 @@ func (f *follower) show(m api.Message) {
 }
 
 func (f *follower) remember(m api.Message) {
-	f.seen[m.ID] = true
+	_, again := f.seen[m.ID]
+	f.seen[m.ID] = m.Closed
+	if again {
+		return
+	}
 	f.order = append(f.order, m.ID)
 	if len(f.order) > lookBack {
 		delete(f.seen, f.order[0])

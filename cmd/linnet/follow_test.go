@@ -151,6 +151,25 @@ func TestFollowInterrupted(t *testing.T) {
 	}
 }
 
+// TestFollowOpened: what could not be read is printed once more when it can.
+func TestFollowOpened(t *testing.T) {
+	var out bytes.Buffer
+	f := newFollower(&program{out: &out}, nil, "t")
+	m := message("hello")
+	m.Text, m.Closed = "", api.ClosedPending
+	f.show(m)
+	f.show(m)
+	m.Text, m.Closed = "hello", ""
+	f.show(m)
+	f.show(m)
+	if got := out.String(); strings.Count(got, "its key has not arrived") != 1 || strings.Count(got, ": hello\n") != 1 || strings.Count(got, "\n") != 2 {
+		t.Errorf("printed %q", got)
+	}
+	if len(f.seen) != 1 || len(f.order) != 1 {
+		t.Errorf("%d and %d are remembered", len(f.seen), len(f.order))
+	}
+}
+
 func TestFollowerForgets(t *testing.T) {
 	f := newFollower(&program{out: &bytes.Buffer{}}, nil, "t")
 	for i := range 3 * lookBack {

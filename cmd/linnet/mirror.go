@@ -17,6 +17,9 @@ func (p *program) mirror() *cobra.Command {
 follows them, until it is stopped. Topics of earlier runs on the same data folder
 are kept and served too, so that a restart needs no link.
 
+The link of a private topic that "linnet link" prints does for it: a mirror needs
+no key, and cannot read what it keeps.
+
 A follower who finds the author gone gets everything from mirrors and other
 followers, and checks it without trusting them.`,
 		Example: `  linnet mirror linnet:AbCdEf… --data /srv/linnet

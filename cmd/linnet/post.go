@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,12 +35,22 @@ as soon as somebody is reached. Line breaks at its end are dropped.`,
 			}
 			m, err := client.Post(cmd.Context(), t.ID, api.MessageDraft{Text: text}, rand.Text())
 			if err != nil {
-				return err
+				return notForMembers(err, t)
 			}
 			p.print(m, func() { fmt.Fprintln(p.out, line(m.ID)) })
 			return nil
 		},
 	}
+}
+
+// notForMembers says of a private topic why one may not write there: that
+// everybody reads, which is so in others, is not.
+func notForMembers(err error, t api.Topic) error {
+	problem, ok := errors.AsType[*api.Problem](err)
+	if !ok || problem.Code != api.CodeMayNotPost || t.Sealing == nil {
+		return err
+	}
+	return &failure{Code: problem.Code, Title: "you are not a member of this topic, or no longer", Detail: "ask a member for an invitation"}
 }
 
 // text returns what is to be posted.

@@ -19,7 +19,8 @@ func (p *program) read() *cobra.Command {
 		Use:   "read TOPIC",
 		Short: "Print the messages of a topic, oldest first",
 		Long: `Print the newest messages of a topic, oldest first: time, author as it calls
-itself, text. With --follow it goes on with what comes, until Ctrl-C.
+itself, text. With --follow it goes on with what comes, until Ctrl-C. A message
+of a private topic that this computer cannot read says why.
 
 With --json it prints one object {items, prev, next}; with --follow as well,
 one object for each message, on a line.`,
@@ -38,6 +39,7 @@ one object for each message, on a line.`,
 			if err != nil {
 				return err
 			}
+			p.warnOfMirror(t)
 			if follow {
 				return newFollower(p, c, t.ID).run(cmd.Context(), limit)
 			}
@@ -56,6 +58,13 @@ one object for each message, on a line.`,
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new messages until interrupted")
 	c.Flags().IntVarP(&limit, "limit", "n", api.DefaultLimit, "how many messages")
 	return c
+}
+
+// warnOfMirror says that nothing of a topic can be read here, and why.
+func (p *program) warnOfMirror(t api.Topic) {
+	if s := t.Sealing; s != nil && !s.Member && !p.json {
+		fmt.Fprintln(p.errs, line(s.Summary))
+	}
 }
 
 // newest returns the newest messages of a topic, limit at most, as one page.
@@ -83,10 +92,30 @@ func newest(ctx context.Context, c *client.Client, topic string, limit int) (api
 // that none of them can pass for a message.
 func shown(m api.Message) string {
 	text := paragraph(m.Text, "    ")
-	if m.Bodiless {
+	switch {
+	case m.Bodiless:
 		text = "(the text is not kept here any more)"
+	case m.Closed != "":
+		text = "(" + closed(m.Closed) + ")"
 	}
 	return fmt.Sprintf("%s  %s: %s", time.UnixMilli(m.TimeMS).Format("2006-01-02 15:04"), author(m.Author), text)
+}
+
+// closed says why the text of a sealed message cannot be read.
+func closed(why string) string {
+	switch why {
+	case api.ClosedPending:
+		return "cannot be read here: its key has not arrived"
+	case api.ClosedBefore:
+		return "not for you: written before you became a member, or after you were removed"
+	case api.ClosedErased:
+		return "cannot be read here any more: its key was erased"
+	case api.ClosedLost:
+		return "cannot be read here: it was sealed to a key that this computer has no more"
+	case api.ClosedForged:
+		return "cannot be read: what its writer sealed makes no sense"
+	}
+	return "cannot be read here"
 }
 
 func author(a api.Author) string {

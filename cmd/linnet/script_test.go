@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/desktop/client"
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +47,7 @@ func TestScript(t *testing.T) {
 			"gone":   gone,
 			"mode":   mode,
 			"isjson": isJSON,
+			"call":   call,
 		},
 	})
 }
@@ -83,6 +86,18 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return resp.Body.Close()
 	})
+}
+
+// call DIR NAME says what the person of the node on DIR is called.
+func call(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: call DIR NAME")
+	}
+	c, err := client.Discover(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer c.Close()
+	_, err = c.SetMe(context.Background(), api.MePatch{Name: args[1]})
+	ts.Check(err)
 }
 
 // exits CODE COMMAND… runs a command that must end with that exit code.

@@ -18,32 +18,45 @@ const shortID = 8
 func (p *program) topic() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "topic",
-		Short: "Create, list, show, join, leave, repair and thin topics",
+		Short: "Create, list, show, change, join, leave, repair and thin topics; invite and remove members",
 		Long: `A topic is a conversation. Wherever a command asks for a TOPIC, give its
 name, its id, or the first letters of its id (4 at least).`,
 		Example: "  linnet topic list",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return misuse("say what to do with a topic: create, list, show, join, leave, repair or keep")
+			return misuse("say what to do with a topic: create, list, show, change, join, leave, repair, keep, invite, members or remove")
 		},
 	}
-	c.AddCommand(p.topicCreate(), p.topicList(), p.topicShow(), p.topicJoin(), p.topicLeave(), p.topicRepair(), p.topicKeep())
+	c.AddCommand(p.topicCreate(), p.topicList(), p.topicShow(), p.topicJoin(), p.topicLeave(), p.topicRepair(), p.topicKeep(),
+		p.topicChange(), p.topicInvite(), p.topicMembers(), p.topicRemove())
 	return c
 }
 
 func (p *program) topicCreate() *cobra.Command {
 	var d api.TopicDraft
+	var read string
 	c := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Make a topic and show the link to it",
+		Short: "Make a topic and show how others come to it",
 		Long: `Make a topic that is yours. In a broadcast topic you write and everybody who
-has the link reads; in an open topic everybody who has the link writes too.`,
+has the link reads; in an open topic everybody who has the link writes too. In a
+private topic its members read and write, end-to-end encrypted: you, and whom
+you invite. With --newcomers-read they may read of what was written before they
+came; without it, nothing.`,
 		Example: `  linnet topic create "School news" --kind broadcast --description "What parents should know"
-  linnet topic create Neighbours --kind open`,
+  linnet topic create Neighbours --kind open
+  linnet topic create Choir --kind private --newcomers-read 100`,
 		Args: words(1, 1, "give one name, in quotes if it has spaces"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if d.Kind != api.KindBroadcast && d.Kind != api.KindOpen {
-				return misuse("there is no kind %q of topics; use broadcast or open", d.Kind)
+			if d.Kind != api.KindBroadcast && d.Kind != api.KindOpen && d.Kind != api.KindPrivate {
+				return misuse("there is no kind %q of topics; use broadcast, open or private", d.Kind)
+			}
+			var err error
+			if d.NewcomersRead, err = newcomers(read); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed(newcomersFlag) && d.Kind != api.KindPrivate {
+				return misuse("--%s is for private topics; in others newcomers read everything", newcomersFlag)
 			}
 			client, err := p.connect()
 			if err != nil {
@@ -55,12 +68,18 @@ has the link reads; in an open topic everybody who has the link writes too.`,
 				return err
 			}
 			p.print(t, func() {
-				fmt.Fprintf(p.out, "Created %s (%s), id %s\nSend this link to people who may follow it:\n%s\n", quoted(t.Name), t.Kind, line(t.ID), line(t.Link))
+				fmt.Fprintf(p.out, "Created %s (%s), id %s\n", quoted(t.Name), line(t.Kind), line(t.ID))
+				if t.Kind == api.KindPrivate {
+					fmt.Fprintf(p.out, "Only you can read it. Invite people, each with a link of their own: %s\n", desktop.Command("topic invite "+short(t.ID), p.data))
+					return
+				}
+				fmt.Fprintf(p.out, "Send this link to people who may follow it:\n%s\n", line(t.Link))
 			})
 			return nil
 		},
 	}
-	c.Flags().StringVar(&d.Kind, "kind", api.KindBroadcast, "who may write: broadcast (you) or open (everybody)")
+	c.Flags().StringVar(&d.Kind, "kind", api.KindBroadcast, "who reads and writes: broadcast (you write), open (everybody with the link) or private (members)")
+	c.Flags().StringVar(&read, newcomersFlag, "none", "of a private topic: what newcomers may read of before: none, all, or so many messages")
 	c.Flags().StringVar(&d.Description, "description", "", "what the topic is about")
 	return c
 }
@@ -95,7 +114,7 @@ or follow one that somebody sent you with: linnet topic join LINK`)
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tKIND\tUNREAD\tNAME\tHOW MUCH IS HERE")
 	for _, t := range topics {
-		fmt.Fprintf(w, "%.*s\t%s\t%s\t%s\t%s\n", shortID, line(t.ID), line(t.Kind), unread(t.Unread), line(t.Name), line(t.Completeness.Summary))
+		fmt.Fprintf(w, "%.*s\t%s\t%s\t%s\t%s\n", shortID, line(t.ID), line(t.Kind), unread(t.Unread), named(t), line(t.Completeness.Summary))
 	}
 	_ = w.Flush() // to a terminal or a pipe that is gone
 }
@@ -114,27 +133,45 @@ func (p *program) topicShow() *cobra.Command {
 		Example: `  linnet topic show "School news"`,
 		Args:    words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, t, err := p.named(cmd, args[0])
+			client, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			p.print(t, func() { p.show(t) })
+			var list api.MemberList
+			if t.Sealing != nil && !p.json {
+				if list, err = client.Members(cmd.Context(), t.ID); err != nil {
+					return err
+				}
+			}
+			p.print(t, func() { p.show(t, list.Items) })
 			return nil
 		},
 	}
 }
 
-func (p *program) show(t api.Topic) {
+func (p *program) show(t api.Topic, members []api.Member) {
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(w, "%s\t%s\n", name, value)
 		}
 	}
-	row("Name", line(t.Name))
+	row("Name", named(t))
 	row("About", paragraph(t.Description, "\t"))
 	row("Id", line(t.ID))
 	row("Kind", line(t.Kind))
+	if s := t.Sealing; s != nil {
+		row("Sealed", line(s.Summary))
+		if s.Member {
+			row("Newcomers may read", newcomersInWords(s.NewcomersRead))
+		}
+		for i, m := range members {
+			row(first(i, "Members"), fmt.Sprintf("%s (%.*s), may %s", author(m.Author), shortID, line(m.Author.ID), may(m.Role)))
+		}
+		if s.Invited > 0 {
+			row("Invitations not used", strconv.Itoa(s.Invited))
+		}
+	}
 	row("You are", line(t.Role))
 	row("Unread", unread(t.Unread))
 	row("Followers connected", strconv.Itoa(t.Followers))
@@ -146,7 +183,11 @@ func (p *program) show(t api.Topic) {
 		row("Arriving", fmt.Sprintf("%d of %d records", pr.Done, pr.Total))
 	}
 	row("Kept here", kept(t.Retention))
-	row("Link", line(t.Link))
+	if sealed(t.Kind) {
+		row("Link to keep it, not to read", line(t.Link))
+	} else {
+		row("Link", line(t.Link))
+	}
 	_ = w.Flush() // to a terminal or a pipe that is gone
 }
 
@@ -199,7 +240,7 @@ func (p *program) topicRepair() *cobra.Command {
 				return err
 			}
 			p.print(map[string]string{"asking": t.ID}, func() {
-				fmt.Fprintf(p.out, "Asking. See how it stands with: %s\n", desktop.Command("topic show "+line(t.ID)[:min(shortID, len(t.ID))], p.data))
+				fmt.Fprintf(p.out, "Asking. See how it stands with: %s\n", desktop.Command("topic show "+short(t.ID), p.data))
 			})
 			return nil
 		},
@@ -240,7 +281,7 @@ texts that were dropped are asked for again.`,
 				return err
 			}
 			p.print(t, func() {
-				fmt.Fprintf(p.out, "What stays of %s on this computer: %s.\n", quoted(t.Name), kept(t.Retention))
+				fmt.Fprintf(p.out, "What stays of %s on this computer: %s.\n", called(t), kept(t.Retention))
 			})
 			return nil
 		},
@@ -263,9 +304,11 @@ func (p *program) named(cmd *cobra.Command, word string) (*client.Client, api.To
 
 func (p *program) topicJoin() *cobra.Command {
 	return &cobra.Command{
-		Use:     "join LINK",
-		Short:   "Follow the topic that a link leads to",
-		Long:    `Show what a link leads to and follow it. What is there already arrives by itself.`,
+		Use:   "join LINK",
+		Short: "Follow the topic that a link leads to",
+		Long: `Show what a link leads to and follow it. What is there already arrives by itself.
+With an invitation to a private topic you become a member; with any other link
+to one you keep and serve it for its members and cannot read it.`,
 		Example: "  linnet topic join linnet:AbCdEf…",
 		Args:    words(1, 1, "give one link, all of it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -295,12 +338,25 @@ func (p *program) topicJoin() *cobra.Command {
 // describe says what a link leads to, and how sure that is.
 func describe(l api.LinkPreview) string {
 	claimed := ""
-	if !l.Verified {
+	switch {
+	case !l.Verified:
 		claimed = " (says the link; nobody who has it answered yet)"
+	case sealed(l.Kind) && l.Name != "" && !l.Joined:
+		claimed = " (its name is what the link says; the topic shows it to members)"
 	}
-	s := fmt.Sprintf("%s, %s%s\n", quoted(l.Name), kindInWords(l.Kind), claimed)
+	s := kindInWords(l.Kind) + claimed + "\n"
+	if l.Name != "" {
+		s = quoted(l.Name) + ", " + s
+	}
 	if l.Description != "" {
 		s += "  " + paragraph(l.Description, "  ") + "\n"
+	}
+	switch {
+	case !sealed(l.Kind):
+	case l.Invite:
+		s += "The link is an invitation: with it you become a member, who reads and writes.\n"
+	default:
+		s += "With this link you keep and serve it for its members; you cannot read it. To read, ask a member for an invitation.\n"
 	}
 	return s
 }
@@ -311,18 +367,28 @@ func kindInWords(kind string) string {
 		return "a topic to read"
 	case api.KindOpen:
 		return "a topic where everybody writes"
+	case api.KindPrivate:
+		return "a private topic"
+	case api.KindDirect:
+		return "a conversation of two"
 	}
 	return "a topic of kind " + line(kind)
 }
 
+// joined says what came of a link, and how this computer stands in a private topic.
 func joined(l api.LinkPreview, t api.Topic) string {
-	switch {
-	case l.Joined:
-		return fmt.Sprintf("You follow it already, id %s\n", line(t.ID))
-	case t.Completeness.State == api.CompleteWaiting:
-		return fmt.Sprintf("You follow it now, id %s\nIt arrives as soon as somebody who has it is reached.\n", line(t.ID))
+	s := "You follow it now"
+	if l.Joined {
+		s = "You follow it already"
 	}
-	return fmt.Sprintf("You follow it now, id %s\n", line(t.ID))
+	s += ", id " + line(t.ID) + "\n"
+	if t.Completeness.State == api.CompleteWaiting {
+		s += "It arrives as soon as somebody who has it is reached.\n"
+	}
+	if t.Sealing != nil {
+		s += line(t.Sealing.Summary) + "\n"
+	}
+	return s
 }
 
 func (p *program) topicLeave() *cobra.Command {
@@ -339,7 +405,7 @@ func (p *program) topicLeave() *cobra.Command {
 			if err := client.LeaveTopic(cmd.Context(), t.ID); err != nil {
 				return err
 			}
-			p.print(map[string]string{"left": t.ID}, func() { fmt.Fprintf(p.out, "You left %s.\n", quoted(t.Name)) })
+			p.print(map[string]string{"left": t.ID}, func() { fmt.Fprintf(p.out, "You left %s.\n", called(t)) })
 			return nil
 		},
 	}
@@ -347,8 +413,11 @@ func (p *program) topicLeave() *cobra.Command {
 
 func (p *program) link() *cobra.Command {
 	return &cobra.Command{
-		Use:     "link TOPIC",
-		Short:   "Print the link to a topic, to send to people",
+		Use:   "link TOPIC",
+		Short: "Print the link to a topic, to send to people",
+		Long: `Print the link to a topic, to send to people. That of a private topic lets
+somebody keep and serve it, such as a mirror, and not read it; for members see:
+linnet topic invite.`,
 		Example: `  linnet link "School news"`,
 		Args:    words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -356,7 +425,13 @@ func (p *program) link() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p.print(map[string]string{"topic": t.ID, "link": t.Link}, func() { fmt.Fprintln(p.out, line(t.Link)) })
+			p.print(map[string]string{"topic": t.ID, "link": t.Link}, func() {
+				fmt.Fprintln(p.out, line(t.Link))
+				if sealed(t.Kind) {
+					fmt.Fprintf(p.errs, "This link lets somebody keep and serve %s, not read it. To let a person read: %s\n",
+						called(t), desktop.Command("topic invite "+short(t.ID), p.data))
+				}
+			})
 			return nil
 		},
 	}
@@ -370,6 +445,28 @@ func words(least, most int, hint string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// sealed tells whether only members can read topics of a kind.
+func sealed(kind string) bool { return kind == api.KindPrivate || kind == api.KindDirect }
+
+// short is the beginning of an id, as lists show it.
+func short(id string) string { return line(id)[:min(shortID, len(line(id)))] }
+
+// named is a topic's name, or what to say where only members know it.
+func named(t api.Topic) string {
+	if t.Name == "" {
+		return "(its name is for members)"
+	}
+	return line(t.Name)
+}
+
+// called names a topic inside a sentence.
+func called(t api.Topic) string {
+	if t.Name == "" {
+		return "the topic " + short(t.ID)
+	}
+	return quoted(t.Name)
 }
 
 // quoted shows a name that somebody chose.

@@ -13,6 +13,7 @@ const (
 	CodeMayNotPost    Code = "may_not_post"         // 403
 	CodeMayNotChange  Code = "may_not_change"       // 403
 	CodeNotSealed     Code = "not_sealed"           // 409: only a private topic has members
+	CodeNoAccount     Code = "no_account"           // 409: only the first device can do that
 	CodeNotYet        Code = "not_admitted"         // 409: whoever invited this device has not let it in yet
 	CodeNotFound      Code = "not_found"            // 404
 	CodeMethod        Code = "method_not_allowed"   // 405

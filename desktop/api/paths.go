@@ -39,6 +39,9 @@ const (
 	PathSafety     = "/contacts/{id}/safety" // GET -> Safety
 	PathVerify     = "/contacts/{id}/verify" // POST Verification -> Verified
 	PathMeLink     = "/me/link"              // GET -> MeLink; POST makes a new one, with which the old one lets nobody in any more
+	PathDevices    = "/devices"              // GET, POST DeviceAdd -> Device
+	PathDevice     = "/devices/{id}"         // DELETE -> DeviceRemoved
+	PathOffer      = "/offer"                // GET -> DeviceOffer, POST takes it, DELETE drops it: of another installation to this one
 	PathRecovery   = "/me/recovery"          // GET -> Recovery, POST RecoveryCheck -> RecoveryChecked
 	PathLock       = "/lock"                 // GET -> Lock, PATCH LockChange -> Lock, POST locks
 	PathUnlock     = "/unlock"               // POST Unlock -> Lock

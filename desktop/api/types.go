@@ -16,6 +16,7 @@ const (
 	ClosedErased  = "erased"  // its key was erased
 	ClosedLost    = "lost"    // it was sealed to a key that this device has no more
 	ClosedForged  = "forged"  // its writer sealed nonsense
+	ClosedFaded   = "faded"   // it has disappeared, or is not kept here any more
 )
 
 // Roles that this node can have in a topic.
@@ -131,6 +132,8 @@ type TopicPatch struct {
 	Description *string    `json:"description,omitempty" maxLength:"2048"`
 	Retention   *Retention `json:"retention,omitempty"`
 	// NewcomersRead needs the role owner or admin of a private topic.
+	// FadeSeconds needs the role owner or admin of a private topic, or a direct one.
+	FadeSeconds   *int `json:"fade_seconds,omitempty" minimum:"0" maximum:"315360000" doc:"Messages written from now on disappear after so long from the computers of all who take part; 0 never. Nothing can force a changed program, or a photograph, to forget"`
 	NewcomersRead *int `json:"newcomers_read,omitempty" minimum:"-1" maximum:"4096" doc:"How many of the last messages newcomers may read, from now on; 0 none, -1 all"`
 }
 
@@ -169,6 +172,7 @@ type Sealing struct {
 	Invited       int    `json:"invited" doc:"Invitations that nobody has taken up"`
 	Joining       bool   `json:"joining" doc:"An invitation was taken up; it works once somebody who may let this device in has been connected"`
 	Refused       bool   `json:"refused" doc:"Somebody else has used the invitation: ask for another"`
+	FadeSeconds   int    `json:"fade_seconds" doc:"Seconds after which messages disappear; 0 never"`
 	Stranger      bool   `json:"stranger" doc:"Of a direct topic: somebody reads it who is neither of the two people"`
 	NewcomersRead int    `json:"newcomers_read" doc:"How many of the last messages from before they came newcomers may read; -1 all"`
 	Summary       string `json:"summary" doc:"One plain English sentence for a person"`
@@ -254,6 +258,42 @@ type Verified struct {
 // MeLink is what to send a person so that they can write to you.
 type MeLink struct {
 	Link string `json:"link"`
+}
+
+// Device is an installation of the person's.
+type Device struct {
+	ID    string `json:"id" doc:"Public key of the device, hex"`
+	Name  string `json:"name" doc:"Given when it was added; empty for the first"`
+	This  bool   `json:"this"`
+	Added string `json:"added" format:"date-time"`
+}
+
+// DeviceList is the answer to GET PathDevices, this one first.
+type DeviceList struct {
+	Items []Device `json:"items"`
+	Add   bool     `json:"add" doc:"This device can add others. Only where Linnet was first set up, or restored, can it"`
+}
+
+// DeviceAdd makes a fresh installation a device of the person. Link is what
+// GET PathMeLink says there.
+type DeviceAdd struct {
+	Link string `json:"link" minLength:"1" maxLength:"65536"`
+	Name string `json:"name,omitempty" maxLength:"128" doc:"What to call the device"`
+}
+
+// DeviceRemoved answers the removal of a device.
+type DeviceRemoved struct {
+	Left    int    `json:"left" doc:"Topics from which only somebody else can remove it"`
+	Summary string `json:"summary" doc:"One plain English sentence for a person"`
+}
+
+// DeviceOffer is the account that another installation offers to this empty one.
+type DeviceOffer struct {
+	Account string `json:"account" doc:"Public key of the account, hex"`
+	Name    string `json:"name" doc:"What the person calls itself"`
+	Ready   bool   `json:"ready" doc:"All of it has arrived"`
+	Topics  int    `json:"topics"`
+	People  int    `json:"people"`
 }
 
 // Kinds of protection of the data folder.
@@ -406,7 +446,7 @@ type Message struct {
 	State    string   `json:"state" enum:"queued,handed,stored,acknowledged,received"`
 	StoredBy int      `json:"stored_by,omitempty" doc:"How many nodes said that they have stored it since the program started; there may be more"`
 	Bodiless bool     `json:"bodiless,omitempty" doc:"The text is not kept here any more"`
-	Closed   string   `json:"closed,omitempty" enum:"pending,before,erased,lost,forged" doc:"Of a sealed message: why its text cannot be read here; absent when it can"`
+	Closed   string   `json:"closed,omitempty" enum:"pending,before,erased,lost,forged,faded" doc:"Of a sealed message: why its text cannot be read here; absent when it can"`
 }
 
 // MessageDraft is a post to be written. Attachments are refused in this version.

@@ -205,9 +205,26 @@ func (c *Client) Topic(ctx context.Context, id string) (api.Topic, error) {
 	return call[api.Topic](ctx, c, http.MethodGet, at(api.PathTopic, id), nil)
 }
 
-// ChangeTopic changes name or description.
+// ChangeTopic changes name, description, what newcomers read, or what is kept here.
 func (c *Client) ChangeTopic(ctx context.Context, id string, p api.TopicPatch) (api.Topic, error) {
 	return call[api.Topic](ctx, c, http.MethodPatch, at(api.PathTopic, id), p)
+}
+
+// Members returns who reads a private or direct topic.
+func (c *Client) Members(ctx context.Context, topic string) (api.MemberList, error) {
+	return call[api.MemberList](ctx, c, http.MethodGet, at(api.PathMembers, topic), nil)
+}
+
+// Invite makes a link by which one person becomes a member of a private topic.
+func (c *Client) Invite(ctx context.Context, topic string) (api.Invite, error) {
+	return call[api.Invite](ctx, c, http.MethodPost, at(api.PathInvites, topic), nil)
+}
+
+// RemoveMember removes the device of a member, by its author's id, from a private topic.
+func (c *Client) RemoveMember(ctx context.Context, topic, writer string) error {
+	path := strings.Replace(at(api.PathMember, topic), "{writer}", url.PathEscape(writer), 1)
+	_, err := call[struct{}](ctx, c, http.MethodDelete, path, nil)
+	return err
 }
 
 // Repair has the node ask others again for what is missing.

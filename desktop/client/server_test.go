@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -158,6 +159,60 @@ func TestServer(t *testing.T) {
 	start(t, dir)
 	if _, err := must(client.Discover(dir)).Node(ctx); err != nil {
 		t.Errorf("after a restart: %v", err)
+	}
+}
+
+// TestMembers shares a private topic between two nodes by the client alone.
+func TestMembers(t *testing.T) {
+	annasDir, borisDir := t.TempDir(), t.TempDir()
+	start(t, annasDir)
+	start(t, borisDir)
+	anna, boris := must(client.Discover(annasDir)), must(client.Discover(borisDir))
+	defer anna.Close()
+	defer boris.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
+	must(boris.SetMe(ctx, api.MePatch{Name: "Boris"}))
+	topic := must(anna.CreateTopic(ctx, api.TopicDraft{Kind: api.KindPrivate, Name: "Choir", NewcomersRead: -1}))
+	head := must(boris.Topics(ctx)).Head
+	must(anna.Post(ctx, topic.ID, api.MessageDraft{Text: "before Boris"}, ""))
+	invite := must(anna.Invite(ctx, topic.ID))
+	if p := must(boris.Preview(ctx, invite.Link)); !p.Invite || p.Kind != api.KindPrivate || p.Topic != topic.ID {
+		t.Errorf("%+v", p)
+	}
+	must(boris.Accept(ctx, invite.Link))
+	must(anna.Post(ctx, topic.ID, api.MessageDraft{Text: "hello Boris"}, ""))
+	if got := follow(t, boris, head, "hello Boris"); !strings.Contains(got, "hello Boris") {
+		t.Errorf("followed: %s", got)
+	}
+	var list api.MemberList
+	for list = must(anna.Members(ctx, topic.ID)); len(list.Items) < 2 || list.Items[0].Author.Name == list.Items[1].Author.Name; list = must(anna.Members(ctx, topic.ID)) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	for _, m := range list.Items {
+		err := boris.RemoveMember(ctx, topic.ID, m.Author.ID)
+		if code(err) != api.CodeMayNotChange {
+			t.Errorf("a member removes %s: %v", m.Author.Name, err)
+		}
+		if !m.Author.Me {
+			if err := anna.RemoveMember(ctx, topic.ID, m.Author.ID); err != nil {
+				t.Error(err)
+			}
+			if err := anna.RemoveMember(ctx, topic.ID, m.Author.ID); code(err) != api.CodeNotFound {
+				t.Errorf("removed twice: %v", err)
+			}
+		}
+	}
+	if list = must(anna.Members(ctx, topic.ID)); len(list.Items) != 1 || list.Invited != 0 {
+		t.Errorf("%+v", list)
+	}
+	if _, err := boris.Invite(ctx, topic.ID); code(err) != api.CodeMayNotChange {
+		t.Errorf("one who was removed invites: %v", err)
+	}
+	open := must(anna.CreateTopic(ctx, api.TopicDraft{Kind: api.KindOpen, Name: "Street"}))
+	if _, err := anna.Invite(ctx, open.ID); code(err) != api.CodeNotSealed {
+		t.Errorf("an invitation to an open topic: %v", err)
 	}
 }
 

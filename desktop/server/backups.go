@@ -15,6 +15,9 @@ import (
 	"github.com/linnet-im/linnet/node"
 )
 
+// maxPassphrase is the longest passphrase in bytes; the contract counts characters.
+const maxPassphrase = 1024
+
 func (s *Server) backupRoutes(a huma.API) {
 	out := operation(http.MethodPost, api.PathBackup, "backup", "Everything that is needed to go on elsewhere, as one sealed file", http.StatusOK)
 	out.Responses = fileOf(api.TypeBackup)
@@ -25,7 +28,13 @@ func (s *Server) backupRoutes(a huma.API) {
 	huma.Register(a, in, s.restore)
 }
 
-func (s *Server) backup(_ context.Context, in *struct{ Body api.BackupOrder }) (*huma.StreamResponse, error) {
+func (s *Server) backup(ctx context.Context, in *struct{ Body api.BackupOrder }) (*huma.StreamResponse, error) {
+	if !s.node.HasAccount() { // before half an answer is given
+		return nil, s.fail(ctx, node.ErrNoAccount)
+	}
+	if len(in.Body.Passphrase) > maxPassphrase {
+		return nil, s.fail(ctx, node.ErrPassphraseForm)
+	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		r, w := humago.Unwrap(c)
 		passphrase := []byte(in.Body.Passphrase)

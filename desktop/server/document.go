@@ -34,6 +34,8 @@ var also = map[string][]int{
 	"add-peer":      {http.StatusBadGateway},
 	"change-topic":  {http.StatusForbidden, http.StatusConflict},
 	"post-message":  {http.StatusForbidden, http.StatusConflict, http.StatusNotImplemented},
+	"invite":        {http.StatusConflict},
+	"remove-member": {http.StatusConflict},
 	"search":        {http.StatusNotFound},
 	"events":        {http.StatusNotFound},
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/linnet-im/linnet/desktop/api"
 	"github.com/linnet-im/linnet/node"
@@ -58,7 +59,7 @@ func apiSealing(i node.TopicInfo) *api.Sealing {
 	}
 	s := api.Sealing{
 		Member: i.Sealing.Member, Members: i.Sealing.Members, Invited: i.Sealing.Invited,
-		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, Stranger: i.Sealing.Stranger, NewcomersRead: i.Sealing.Past,
+		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, Stranger: i.Sealing.Stranger, FadeSeconds: int(i.Sealing.Fade / time.Second), NewcomersRead: i.Sealing.Past,
 	}
 	switch {
 	case i.Sealing.Stranger:
@@ -70,7 +71,7 @@ func apiSealing(i node.TopicInfo) *api.Sealing {
 	case s.Joining:
 		s.Summary = "Waiting to be let in. That happens by itself once the person who invited you is connected."
 	case !s.Member:
-		s.Summary = "This computer keeps and serves this topic for its members and cannot read it."
+		s.Summary = "This computer keeps and serves this topic for its members and cannot read what they write."
 	case s.Members == 1:
 		s.Summary = "Only you can read this. Invite people to share it."
 	default:

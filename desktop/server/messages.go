@@ -170,7 +170,7 @@ func apiMessage(m node.Message) api.Message {
 
 var closed = map[node.Closed]string{
 	node.ClosedPending: api.ClosedPending, node.ClosedBefore: api.ClosedBefore, node.ClosedErased: api.ClosedErased,
-	node.ClosedLost: api.ClosedLost, node.ClosedForged: api.ClosedForged,
+	node.ClosedLost: api.ClosedLost, node.ClosedForged: api.ClosedForged, node.ClosedFaded: api.ClosedFaded,
 }
 
 func apiAuthor(a node.Author) api.Author {

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/node"
 )
 
 func (s *Server) recoveryRoutes(a huma.API) {
@@ -18,10 +19,14 @@ func (s *Server) recoveryRoutes(a huma.API) {
 const (
 	phraseUnchecked = "unchecked"
 	phraseChecked   = "checked"
+	phraseAbsent    = "absent"
 )
 
 // phraseState is what api.Me says of the phrase.
 func (s *Server) phraseState() string {
+	if !s.node.HasAccount() {
+		return phraseAbsent
+	}
 	if ok, err := s.node.PhraseChecked(); err == nil && ok {
 		return phraseChecked
 	}
@@ -29,11 +34,15 @@ func (s *Server) phraseState() string {
 }
 
 func (s *Server) recovery(ctx context.Context, _ *struct{}) (*body[api.Recovery], error) {
+	words := s.node.Phrase()
+	if words == nil {
+		return nil, s.fail(ctx, node.ErrNoAccount)
+	}
 	checked, err := s.node.PhraseChecked()
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	return answer(api.Recovery{Words: s.node.Phrase(), Ask: s.node.PhraseQuestions(), Checked: checked}), nil
+	return answer(api.Recovery{Words: words, Ask: s.node.PhraseQuestions(), Checked: checked}), nil
 }
 
 func (s *Server) checkRecovery(ctx context.Context, in *struct{ Body api.RecoveryCheck }) (*body[api.RecoveryChecked], error) {

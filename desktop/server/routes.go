@@ -45,6 +45,7 @@ func (s *Server) routes() http.Handler {
 	s.eventRoutes(a)
 	s.bundleRoutes(a)
 	s.contactRoutes(a)
+	s.deviceRoutes(a)
 	s.lockRoutes(a)
 	s.recoveryRoutes(a)
 	s.backupRoutes(a)

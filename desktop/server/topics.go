@@ -63,6 +63,9 @@ func (s *Server) listTopics(ctx context.Context, _ *struct{}) (*body[api.TopicLi
 var kinds = map[string]node.Kind{api.KindBroadcast: node.Broadcast, api.KindOpen: node.OpenTopic, api.KindPrivate: node.PrivateTopic}
 
 func (s *Server) createTopic(ctx context.Context, in *struct{ Body api.TopicDraft }) (*body[api.Topic], error) {
+	if in.Body.NewcomersRead != 0 && in.Body.Kind != api.KindPrivate {
+		return nil, newProblem(api.CodeInvalid, "Newcomers read everything here", "newcomers_read is for private topics.")
+	}
 	t, err := s.node.CreateTopic(ctx, node.TopicDraft{Kind: kinds[in.Body.Kind], Name: in.Body.Name, Description: in.Body.Description, Past: in.Body.NewcomersRead})
 	if err != nil {
 		return nil, s.fail(ctx, err)
@@ -95,6 +98,10 @@ func (s *Server) changeTopic(ctx context.Context, in *struct {
 		return nil, err
 	}
 	change := node.TopicChange{Name: in.Body.Name, Description: in.Body.Description, Past: in.Body.NewcomersRead}
+	if s := in.Body.FadeSeconds; s != nil {
+		fade := time.Duration(*s) * time.Second
+		change.Fade = &fade
+	}
 	if change != (node.TopicChange{}) {
 		if err := t.Change(ctx, change); err != nil {
 			return nil, s.fail(ctx, err)

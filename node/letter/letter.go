@@ -36,6 +36,9 @@ type Letter struct {
 	Contact string
 	// Request, if there is one, asks for a first conversation in Topic.
 	Request *Request
+	// Device, if there is one, makes the receiver a device of the sender's; nothing
+	// else is in such a letter.
+	Device  *Device
 	Records [][]byte
 }
 
@@ -54,6 +57,7 @@ type wire struct {
 	Topic   []byte
 	Contact string
 	Request *wireRequest
+	Device  *wireDevice
 	Records [][]byte
 }
 
@@ -69,7 +73,7 @@ const version = 1
 
 // Encode writes the letter.
 func (l Letter) Encode() ([]byte, error) {
-	w := wire{Version: version, Topic: l.Topic[:], Contact: l.Contact, Records: l.Records}
+	w := wire{Version: version, Topic: l.Topic[:], Contact: l.Contact, Device: l.Device.wire(), Records: l.Records}
 	if w.Records == nil {
 		w.Records = [][]byte{}
 	}
@@ -91,7 +95,7 @@ func Decode(b []byte) (Letter, error) {
 	if err := w.check(); err != nil {
 		return Letter{}, err
 	}
-	l := Letter{Topic: record.TopicID(w.Topic), Contact: w.Contact, Records: w.Records}
+	l := Letter{Topic: record.TopicID(w.Topic), Contact: w.Contact, Device: w.Device.device(), Records: w.Records}
 	if r := w.Request; r != nil {
 		l.Request = &Request{Secret: [SecretSize]byte(r.Secret), Link: r.Link, Writer: record.Writer(r.Writer), Introduction: r.Introduction}
 	}
@@ -107,5 +111,5 @@ func (w wire) check() error {
 	case r != nil && (len(r.Secret) != SecretSize || len(r.Link) > MaxLink || len(r.Writer) != len(record.Writer{}) || len(r.Introduction) > MaxIntroduction):
 		return fmt.Errorf("%w: sizes of a request", ErrForm)
 	}
-	return nil
+	return w.Device.check()
 }

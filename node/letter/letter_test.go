@@ -14,6 +14,7 @@ func TestRoundTrip(t *testing.T) {
 	for _, l := range []Letter{
 		{Topic: record.TopicID{1}},
 		{Topic: record.TopicID{3}, Records: slices.Repeat([][]byte{{1}}, MaxRecords)},
+		{Device: &Device{Secret: [16]byte{1}, Certificate: []byte{2}, Name: "Anna", Part: 1, Parts: 3, Items: [][]byte{{3}, {4}}}},
 		{Topic: record.TopicID{1}, Contact: "linnet:Q", Records: [][]byte{{1, 2}, {3}}},
 		{Topic: record.TopicID{2}, Request: &Request{Secret: [16]byte{4}, Link: "linnet:x", Writer: record.Writer{5}, Introduction: []byte{6}}, Records: [][]byte{{}}},
 	} {
@@ -67,4 +68,23 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%x is read and written as %x, %v", b, again, err)
 		}
 	})
+}
+
+func TestItem(t *testing.T) {
+	for _, i := range []Item{{Person: &Person{Link: "linnet:Q", Name: "Anna", Verified: 5, Added: 6}}, {Topic: &Place{Link: "linnet:h", Whom: make([]byte, 32)}}} {
+		b, err := i.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := DecodeItem(b); err != nil || !reflect.DeepEqual(got, i) {
+			t.Errorf("%+v became %+v, %v", i, got, err)
+		}
+	}
+	b, err := Item{Person: &Person{Link: strings.Repeat("x", MaxLink+1)}}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeItem(b); !errors.Is(err, ErrForm) {
+		t.Errorf("too long: %v", err)
+	}
 }

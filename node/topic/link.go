@@ -129,7 +129,7 @@ func openLink(b []byte) (Link, error) {
 		}
 		w = wireLink{Version: v.Version, Topic: v.Topic, Kind: v.Kind, Name: v.Name, Peers: v.Peers}
 	}
-	invites := v.Version == linkInvite && w.Kind.IsSealed() && len(v.Seat) == SeatSize
+	invites := v.Version == linkInvite && len(v.Seat) == SeatSize
 	if w.Version != linkVersion && !invites {
 		return Link{}, fmt.Errorf("%w: it was made by a newer Linnet, update this one", ErrLink)
 	}

@@ -37,6 +37,10 @@ type Genesis struct {
 
 // Grant gives a key a role, for ever or until Expiry.
 //
+// A device grant is by who already has the role, for another device of the same
+// person: it gives the role itself, not only a lower one, in sealed topics also
+// where the issuer may grant nothing else. Its issuer may take it back.
+//
 // A seat is a key that an inviter makes for somebody whose own key it does not
 // know yet. The first record of its chain is a grant by which the invited gives
 // its role, or a lower one, to a key of theirs; nothing else of it counts.
@@ -46,6 +50,7 @@ type Grant struct {
 	Expiry int64         `cbor:"3,keyasint,omitempty"` // ms since 1970 of the last record that counts; 0 is never
 	Seat   bool          `cbor:"4,keyasint,omitempty"` // the key only hands its role on, once
 	Keys   []byte        `cbor:"5,keyasint,omitempty"` // by a seat: what others need to seal to Key, at most MaxKeys bytes
+	Device bool          `cbor:"6,keyasint,omitempty"` // for a device of the issuer's own
 }
 
 // MaxKeys bounds Grant.Keys.
@@ -58,18 +63,22 @@ type Revoke struct {
 	LastSeq uint64        `cbor:"2,keyasint"`
 }
 
-// Settings changes what a topic is called, and how much of what was written
-// before they came the newcomers of a sealed one may read.
+// Settings changes what a topic is called. The rest is for sealed topics: how much
+// of what was written before they came newcomers may read, and after what time
+// messages disappear. In a direct topic the name is empty.
 type Settings struct {
 	Name        string `cbor:"1,keyasint"`
 	Description string `cbor:"2,keyasint,omitempty"`
 	Past        int    `cbor:"3,keyasint,omitempty"` // the last so many messages at most, PastAll for all, 0 for none
+	Fade        int64  `cbor:"4,keyasint,omitempty"` // seconds after which a message disappears, 0 for never
+	Since       int64  `cbor:"5,keyasint,omitempty"` // ms since 1970: messages from before that stay
 }
 
 // Values of Settings.Past.
 const (
 	PastAll = -1
 	MaxPast = 4096
+	MaxFade = 10 * 365 * 24 * 60 * 60
 )
 
 // Intro says what a writer calls itself.
@@ -221,7 +230,11 @@ func openSettings(r *record.Record) (Settings, error) {
 	if !ok {
 		return Settings{}, fmt.Errorf("%w: %s without its body", ErrOp, r.Kind)
 	}
-	return OpenSettings(body)
+	s, err := OpenSettings(body)
+	if err == nil {
+		err = sameName(s.Name, s.Description)
+	}
+	return s, err
 }
 
 // OpenSettings reads the body of settings, which come sealed in a sealed topic.
@@ -230,8 +243,11 @@ func OpenSettings(body []byte) (s Settings, err error) {
 	if err := record.DecodeBody(body, &s); err != nil {
 		return s, fmt.Errorf("%w: %v", ErrOp, err)
 	}
-	if s.Past < PastAll || s.Past > MaxPast {
-		return s, fmt.Errorf("%w: past of %d", ErrOp, s.Past)
+	if s.Past < PastAll || s.Past > MaxPast || s.Fade < 0 || s.Fade > MaxFade || s.Since < 0 {
+		return s, fmt.Errorf("%w: settings", ErrOp)
+	}
+	if s.Name == "" && s.Description == "" {
+		return s, nil
 	}
 	return s, sameName(s.Name, s.Description)
 }

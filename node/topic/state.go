@@ -3,6 +3,7 @@ package topic
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/linnet-im/linnet/node/record"
@@ -17,7 +18,9 @@ type State struct {
 	ops     []op // grants, revokes and settings that have arrived, in any order
 	seen    map[record.ID]struct{}
 	rights  map[record.Writer]right
-	keys    map[record.Writer][]byte // of those who took a seat
+	keys    map[record.Writer][]byte        // of those who took a seat
+	parents map[record.Writer]record.Writer // of devices: who gave them their role
+	own     map[record.Writer]bool          // has a role that was not given as a device's
 	names   map[record.Writer]intro
 	current Settings
 }
@@ -139,21 +142,14 @@ func (s *State) add(o op) {
 func (s *State) fold() {
 	s.rights = map[record.Writer]right{s.root: {role: root, lastSeq: never}}
 	s.keys = map[record.Writer][]byte{}
+	s.parents, s.own = map[record.Writer]record.Writer{}, map[record.Writer]bool{}
 	for _, g := range s.genesis.Grants {
 		s.grant(g, root)
 	}
 	for level := root; level >= Writer; level-- {
-		var seated []op
+		s.peers(level)
 		for _, o := range s.ops {
-			if o.grant != nil && s.takesSeat(o, level) {
-				seated = append(seated, o)
-			}
-		}
-		for _, o := range seated {
-			s.seat(*o.grant, o.issuer, level)
-		}
-		for _, o := range s.ops {
-			if o.grant != nil && s.holds(o, level) {
+			if o.grant != nil && !o.grant.Device && s.holds(o, level) {
 				s.grant(*o.grant, level)
 			}
 		}
@@ -171,6 +167,109 @@ func (s *State) fold() {
 			last, s.current = o, *o.settings
 		}
 	}
+}
+
+// peers works out who has a level through others of the same level: who took a
+// seat, and devices. What one of them gives may count only because of another, so
+// it goes on until nothing changes, each time with all that counts by then. Devices
+// that were taken back by who gave them are known only then; it is worked out
+// again with that. A removal that counted once stays: removals win.
+func (s *State) peers(level Role) {
+	rights, keys, parents, own := s.rights, s.keys, s.parents, s.own
+	limits := map[record.Writer]uint64{}
+	for again := true; again; {
+		s.rights, s.keys, s.parents, s.own = maps.Clone(rights), maps.Clone(keys), maps.Clone(parents), maps.Clone(own)
+		for w, seq := range limits {
+			s.limit(w, seq)
+		}
+		for done := map[record.ID]bool{}; s.peersOnce(level, done); {
+		}
+		again = false
+		for _, o := range s.ops {
+			if o.revoke == nil || s.rights[o.issuer].role != level || !s.rights[o.issuer].covers(o.seq, o.time) || !s.isDeviceOf(o.revoke.Key, o.issuer) {
+				continue
+			}
+			if seq, ok := limits[o.revoke.Key]; !ok || o.revoke.LastSeq < seq {
+				limits[o.revoke.Key], again = o.revoke.LastSeq, true
+			}
+		}
+	}
+}
+
+// peersOnce counts the ops that count now and did not before, and reports whether
+// there were any.
+func (s *State) peersOnce(level Role, done map[record.ID]bool) bool {
+	var seats, devices []op
+	for _, o := range s.ops {
+		switch {
+		case o.grant == nil || done[o.id]:
+		case s.takesSeat(o, level):
+			seats = append(seats, o)
+		case s.addsDevice(o, level):
+			devices = append(devices, o)
+		}
+	}
+	for _, o := range seats {
+		s.seat(*o.grant, o.issuer, level)
+		done[o.id] = true
+	}
+	for _, o := range devices {
+		s.give(*o.grant, level+1)
+		s.adopt(o.grant.Key, o.issuer)
+		done[o.id] = true
+	}
+	return len(seats)+len(devices) > 0
+}
+
+// addsDevice reports whether o gives another device of its issuer this level.
+func (s *State) addsDevice(o op, level Role) bool {
+	r, ok := s.rights[o.issuer]
+	return ok && o.grant.Device && r.role == level && o.grant.Role == level && level <= Owner && !r.seat && r.covers(o.seq, o.time) &&
+		(level >= Admin || s.genesis.Kind.IsSealed())
+}
+
+// adopt notes who gave a device its role; of several the least, the same everywhere.
+// It makes nobody a device who has a role otherwise.
+func (s *State) adopt(w, by record.Writer) {
+	if old, ok := s.parents[w]; !ok || bytes.Compare(by[:], old[:]) < 0 {
+		s.parents[w] = by
+	}
+}
+
+// isDeviceOf reports whether w has its role from by, or from a device of by's.
+func (s *State) isDeviceOf(w, by record.Writer) bool {
+	for range len(s.parents) {
+		parent, ok := s.parents[w]
+		if !ok || s.own[w] {
+			return false
+		}
+		if parent == by {
+			return true
+		}
+		w = parent
+	}
+	return false
+}
+
+// Devices returns the keys that have their role from w, or from a device of w's.
+func (s *State) Devices(w record.Writer) (devices []record.Writer) {
+	for d := range s.parents {
+		if s.isDeviceOf(d, w) {
+			devices = append(devices, d)
+		}
+	}
+	slices.SortFunc(devices, func(a, b record.Writer) int { return bytes.Compare(a[:], b[:]) })
+	return devices
+}
+
+// SeatedBy returns the keys that a seat has handed its role to: one, or none.
+func (s *State) SeatedBy(seat record.Writer) (keys []record.Writer) {
+	for _, o := range s.ops {
+		if o.grant != nil && o.issuer == seat && o.seq == 1 {
+			keys = append(keys, o.grant.Key)
+		}
+	}
+	return keys
 }
 
 func (o *op) before(p *op) bool {
@@ -200,10 +299,23 @@ func (s *State) seat(g Grant, from record.Writer, level Role) {
 	if bytes.Compare(g.Keys, s.keys[g.Key]) > 0 { // any of several, but the same everywhere
 		s.keys[g.Key] = g.Keys
 	}
+	if by, ok := s.parents[from]; ok && !s.own[from] { // the seat was for a device
+		s.give(g, level+1)
+		s.adopt(g.Key, by)
+		return
+	}
 	s.grant(g, level+1)
 }
 
+// grant gives a role that does not hang on another key of the same level.
 func (s *State) grant(g Grant, by Role) {
+	if g.Role < by {
+		s.own[g.Key] = true
+	}
+	s.give(g, by)
+}
+
+func (s *State) give(g Grant, by Role) {
 	r, ok := s.rights[g.Key]
 	switch {
 	case g.Role >= by:
@@ -231,8 +343,17 @@ func (s *State) revoke(v Revoke, by Role) {
 	if r.role >= by {
 		return
 	}
-	r.lastSeq = min(r.lastSeq, v.LastSeq)
-	s.rights[v.Key] = r
+	s.limit(v.Key, v.LastSeq)
+}
+
+// limit ends the rights of a key after a record.
+func (s *State) limit(w record.Writer, seq uint64) {
+	r, ok := s.rights[w]
+	if !ok {
+		r = right{lastSeq: never}
+	}
+	r.lastSeq = min(r.lastSeq, seq)
+	s.rights[w] = r
 }
 
 func (s *State) may(w record.Writer, seq uint64, time int64, need Role) bool {
@@ -333,11 +454,12 @@ func (s *State) Unconfirmed(w record.Writer, now int64) (grants []Grant) {
 		if o.grant == nil || o.grant.Seat || o.seq != 1 || !s.rights[o.issuer].used || s.IsConfirmed(o.grant.Key) {
 			continue
 		}
-		if !made[o.issuer] && (now < o.time+turn || mine.role < Admin || mine.seat) || o.grant.Role >= mine.role {
+		device := s.parents[o.issuer] == w && o.grant.Role == mine.role
+		if !device && (!made[o.issuer] && (now < o.time+turn || mine.role < Admin || mine.seat) || o.grant.Role >= mine.role) {
 			continue
 		}
 		if r, ok := s.rights[o.grant.Key]; ok && r.lastSeq == never {
-			grants = append(grants, Grant{Key: o.grant.Key, Role: o.grant.Role, Expiry: o.grant.Expiry})
+			grants = append(grants, Grant{Key: o.grant.Key, Role: o.grant.Role, Expiry: o.grant.Expiry, Device: device})
 		}
 	}
 	return grants
@@ -347,7 +469,11 @@ func (s *State) Unconfirmed(w record.Writer, now int64) (grants []Grant) {
 func (s *State) IsConfirmed(w record.Writer) bool {
 	return slices.ContainsFunc(s.genesis.Grants, func(g Grant) bool { return g.Key == w }) ||
 		slices.ContainsFunc(s.ops, func(o op) bool {
-			return o.grant != nil && o.grant.Key == w && !o.grant.Seat && s.may(o.issuer, o.seq, o.time, Admin)
+			need := Admin
+			if o.grant != nil && o.grant.Device {
+				need = o.grant.Role
+			}
+			return o.grant != nil && o.grant.Key == w && !o.grant.Seat && s.may(o.issuer, o.seq, o.time, need)
 		})
 }
 
@@ -368,8 +494,14 @@ func (s *State) Check(r *record.Record) error {
 		if s.isSeat(r) {
 			return nil
 		}
-		need = Admin
-	case record.KindRevoke, record.KindSettings, record.KindCheckpoint:
+		if g, err := openGrant(r); err != nil || !g.Device || !s.Kind().IsSealed() {
+			need = Admin
+		}
+	case record.KindRevoke:
+		if v, err := openRevoke(r); err != nil || !s.isDeviceOf(v.Key, r.Writer) {
+			need = Admin
+		}
+	case record.KindSettings, record.KindCheckpoint:
 		need = Admin
 	}
 	if !s.suits(r.Kind) {

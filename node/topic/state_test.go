@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -176,7 +177,7 @@ func TestOrder(t *testing.T) {
 			}
 			switch what {
 			case 0:
-				ops = append(ops, c.say(record.KindGrant, Grant{Key: about, Role: Role(1 + rng.IntN(3)), Expiry: int64(rng.IntN(3)) * 1010, Seat: rng.IntN(3) == 0}))
+				ops = append(ops, c.say(record.KindGrant, Grant{Key: about, Role: Role(1 + rng.IntN(3)), Expiry: int64(rng.IntN(3)) * 1010, Seat: rng.IntN(3) == 0, Device: rng.IntN(3) == 0}))
 			case 1:
 				ops = append(ops, c.say(record.KindRevoke, Revoke{Key: about, LastSeq: uint64(rng.IntN(6))}))
 			case 2:
@@ -189,7 +190,7 @@ func TestOrder(t *testing.T) {
 		for range 4 {
 			rng.Shuffle(len(ops), func(i, j int) { ops[i], ops[j] = ops[j], ops[i] })
 			got := state(t, g, append(ops, ops[rng.IntN(len(ops))])...) // one arrives twice
-			if !maps.Equal(got.rights, want.rights) || got.current != want.current || !maps.Equal(got.names, want.names) {
+			if !maps.Equal(got.rights, want.rights) || !maps.Equal(got.parents, want.parents) || !maps.Equal(got.own, want.own) || got.current != want.current || !maps.Equal(got.names, want.names) {
 				t.Fatalf("seed %d round %d: the order of %d ops changed the state\n%v\n%v", seed, round, len(ops), got.rights, want.rights)
 			}
 		}
@@ -339,4 +340,70 @@ func FuzzOps(f *testing.F) {
 			t.Errorf("a genesis made %q", s.Name())
 		}
 	})
+}
+
+// TestDevices gives a person's further devices its role, and takes them back.
+func TestDevices(t *testing.T) {
+	owner := newChain(t, record.TopicID{}, 1)
+	g := genesis(t, Private, Grant{Key: owner.me(), Role: Owner})
+	id := g.TopicID()
+	owner = newChain(t, id, 1)
+	anna, phone, tablet, boris, stranger := newChain(t, id, 2), newChain(t, id, 3), newChain(t, id, 4), newChain(t, id, 5), newChain(t, id, 6)
+	device := func(c *chain, role Role) Grant { return Grant{Key: c.me(), Role: role, Device: true} }
+	ops := []*record.Record{
+		owner.say(record.KindGrant, Grant{Key: anna.me(), Role: Writer}),
+		owner.say(record.KindGrant, Grant{Key: boris.me(), Role: Writer}),
+		anna.say(record.KindGrant, device(phone, Writer)),
+		phone.say(record.KindGrant, device(tablet, Writer)),
+		stranger.say(record.KindGrant, device(stranger, Writer)),
+		anna.say(record.KindGrant, device(stranger, Admin)),                            // more than she has
+		anna.say(record.KindGrant, Grant{Key: stranger.me(), Role: Writer}),            // not a device: she may not
+		phone.say(record.KindGrant, device(anna, Writer)),                              // no way to rule over her
+		boris.say(record.KindGrant, Grant{Key: anna.me(), Role: Writer, Device: true}), // nor this
+	}
+	expect := func(what string, s *State, want ...*chain) {
+		t.Helper()
+		members, _ := s.Members(5000)
+		var got, wanted []record.Writer
+		for _, m := range members {
+			got = append(got, m.Key)
+		}
+		for _, c := range want {
+			wanted = append(wanted, c.me())
+		}
+		slices.SortFunc(wanted, func(a, b record.Writer) int { return bytes.Compare(a[:], b[:]) })
+		if !slices.Equal(got, wanted) {
+			t.Errorf("%s: %v, want %v", what, got, wanted)
+		}
+	}
+	s := state(t, g, ops...)
+	expect("devices", s, owner, anna, phone, tablet, boris)
+	if got := s.Devices(anna.me()); len(got) != 2 {
+		t.Errorf("Anna's devices: %v", got)
+	}
+	if got := s.Devices(boris.me()); len(got) != 0 {
+		t.Errorf("Boris's devices: %v", got)
+	}
+	for what, err := range map[string]error{
+		"a device's revoke of its person": s.Check(phone.say(record.KindRevoke, Revoke{Key: anna.me()})),
+		"a member's revoke of a member":   s.Check(anna.say(record.KindRevoke, Revoke{Key: boris.me()})),
+		"a member's grant to somebody":    s.Check(anna.say(record.KindGrant, Grant{Key: stranger.me(), Role: Writer})),
+	} {
+		if !errors.Is(err, ErrRight) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	expect("what may not be is not", state(t, g, append(ops,
+		phone.say(record.KindRevoke, Revoke{Key: anna.me(), LastSeq: 0}),
+		boris.say(record.KindRevoke, Revoke{Key: anna.me(), LastSeq: 0}),
+		tablet.say(record.KindRevoke, Revoke{Key: phone.me(), LastSeq: 0}))...), owner, anna, phone, tablet, boris)
+
+	lost := anna.say(record.KindRevoke, Revoke{Key: phone.me(), LastSeq: 0})
+	if err := s.Check(lost); err != nil {
+		t.Errorf("taking a device back: %v", err)
+	}
+	expect("a device taken back, with what it gave", state(t, g, append(ops, lost)...), owner, anna, boris)
+	kept := anna.say(record.KindRevoke, Revoke{Key: phone.me(), LastSeq: 1})
+	expect("a device taken back after it gave", state(t, g, append(ops, kept)...), owner, anna, tablet, boris)
+	expect("a person removed", state(t, g, append(ops, owner.say(record.KindRevoke, Revoke{Key: anna.me(), LastSeq: 0}))...), owner, boris)
 }

@@ -1,0 +1,97 @@
+package letter
+
+import (
+	"fmt"
+
+	"github.com/linnet-im/linnet/node/record"
+)
+
+// Limits of what a new device is given.
+const (
+	MaxItems = 64
+	maxName  = 128
+	maxParts = 4096
+)
+
+// Device makes an installation a device of the sender's. It comes in as many
+// letters as it takes.
+type Device struct {
+	Secret      [SecretSize]byte // of the contact link of the installation
+	Certificate []byte           // by the account, see identity.OpenCertificate
+	Name        string           // what the person calls itself
+	Part, Parts uint64           // this is number Part of Parts, from 0
+	Items       [][]byte         // see Item
+}
+
+// Item is one thing that a new device is given: a person or a topic.
+type Item struct {
+	Person *Person `cbor:"1,keyasint,omitempty"`
+	Topic  *Place  `cbor:"2,keyasint,omitempty"`
+}
+
+// Person is a contact.
+type Person struct {
+	Link     string `cbor:"1,keyasint"`
+	Name     string `cbor:"2,keyasint,omitempty"` // given by the person whose device it is
+	Verified int64  `cbor:"3,keyasint,omitempty"` // ms since 1970; 0 is not
+	Blocked  bool   `cbor:"4,keyasint,omitempty"`
+	Added    int64  `cbor:"5,keyasint,omitempty"` // ms since 1970
+}
+
+// Place is a topic, with the seat that the device is to take.
+type Place struct {
+	Link string `cbor:"1,keyasint"`
+	Whom []byte `cbor:"2,keyasint,omitempty"` // of a direct topic: the account with whom it is
+}
+
+// Encode writes the item.
+func (i Item) Encode() ([]byte, error) { return record.EncodeBody(i) }
+
+// DecodeItem reads an item. The error matches ErrForm.
+func DecodeItem(b []byte) (i Item, err error) {
+	if err := record.DecodeBody(b, &i); err != nil {
+		return i, fmt.Errorf("%w: %v", ErrForm, err)
+	}
+	if p := i.Person; p != nil && (len(p.Link) > MaxLink || len(p.Name) > maxName) {
+		return i, fmt.Errorf("%w: sizes of a person", ErrForm)
+	}
+	if t := i.Topic; t != nil && (len(t.Link) > MaxLink || len(t.Whom) > 32) {
+		return i, fmt.Errorf("%w: sizes of a topic", ErrForm)
+	}
+	return i, nil
+}
+
+type wireDevice struct {
+	_           struct{} `cbor:",toarray"`
+	Secret      []byte
+	Certificate []byte
+	Name        string
+	Part, Parts uint64
+	Items       [][]byte
+}
+
+func (d *Device) wire() *wireDevice {
+	if d == nil {
+		return nil
+	}
+	w := &wireDevice{Secret: d.Secret[:], Certificate: d.Certificate, Name: d.Name, Part: d.Part, Parts: d.Parts, Items: d.Items}
+	if w.Items == nil {
+		w.Items = [][]byte{}
+	}
+	return w
+}
+
+func (w *wireDevice) device() *Device {
+	if w == nil {
+		return nil
+	}
+	return &Device{Secret: [SecretSize]byte(w.Secret), Certificate: w.Certificate, Name: w.Name, Part: w.Part, Parts: w.Parts, Items: w.Items}
+}
+
+func (w *wireDevice) check() error {
+	if w != nil && (len(w.Secret) != SecretSize || len(w.Certificate) > MaxIntroduction || len(w.Name) > maxName ||
+		w.Parts > maxParts || w.Part >= w.Parts || len(w.Items) > MaxItems) {
+		return fmt.Errorf("%w: sizes of an offer to a device", ErrForm)
+	}
+	return nil
+}
