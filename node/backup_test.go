@@ -322,3 +322,52 @@ func TestRestorePhrase(t *testing.T) {
 		t.Errorf("who typed the phrase has it: %v, %v", ok, err)
 	}
 }
+
+// TestBackupOfPeople: contacts and what was said come back. A conversation that this
+// person began goes on; one that the other began can be read, and the next begins anew.
+func TestBackupOfPeople(t *testing.T) {
+	for _, began := range []string{"Anna", "Boris"} {
+		anna, boris := named(t, t.TempDir(), "Anna"), named(t, t.TempDir(), "Boris")
+		first, second := anna, boris
+		if began == "Boris" {
+			first, second = boris, anna
+		}
+		c, err := first.AddContact(t.Context(), contactLink(t, second), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tf, err := first.Topic(c.Topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		post(t, tf, "are you there?")
+		ts := accept(t, second, began)
+		until(t, second, "to be let in", canPost(t, ts))
+		until(t, second, "the question", func() bool { return slices.Contains(texts(t, ts), "are you there?") })
+		post(t, ts, "here I am")
+		until(t, first, "the answer", func() bool { return slices.Contains(texts(t, tf), "here I am") })
+		dir := t.TempDir()
+		kept := backup(t, anna, true)
+		if err := anna.Close(); err != nil {
+			t.Fatal(err)
+		}
+		restore(t, dir, kept)
+		again := open(t, dir)
+		who, ok := contactNamed(t, again, "Boris")
+		if !ok || (who.Topic == node.TopicID{}) != (began == "Boris") {
+			t.Errorf("%s began: %+v", began, again.Contacts())
+		}
+		tr := topicIn(t, again, tf)
+		if got := texts(t, tr); !slices.Equal(got, []string{"are you there?", "here I am"}) {
+			t.Errorf("%s began: %q", began, got)
+		}
+		connect(t, again, boris)
+		tb := topicIn(t, boris, tf)
+		if began == "Anna" {
+			until(t, again, "to write again", canPost(t, tr))
+			post(t, tr, "from the new device")
+			until(t, boris, "the new device's post", func() bool { return slices.Contains(texts(t, tb), "from the new device") })
+			noForks(t, tr, tb)
+		}
+	}
+}
