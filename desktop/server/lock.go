@@ -81,6 +81,9 @@ var protections = map[node.Protection]string{
 	node.Unprotected: api.ProtectionNone, node.ByPassphrase: api.ProtectionPassphrase, node.ByKeyring: api.ProtectionKeyring,
 }
 
+// Protection is what the contract calls a protection.
+func Protection(p node.Protection) string { return protections[p] }
+
 func (s *Server) getLock(ctx context.Context, _ *struct{}) (*body[api.Lock], error) {
 	p, err := s.gate.Protection()
 	if err != nil {
