@@ -71,6 +71,11 @@ func TestDevices(t *testing.T) {
 	}
 	for what, x := range map[string]*node.Topic{"broadcast": news, "private": own, "club": club, "direct": tb} {
 		until(t, phone, "a place in "+what, canPost(t, there(x)))
+		until(t, phone, "everybody to know in "+what, func() bool {
+			here, _ := there(x).Members()
+			all, _ := x.Members()
+			return len(all) == len(here)
+		})
 		post(t, x, "for the phone in "+what)
 		until(t, phone, "a post in "+what, func() bool { return slices.Contains(texts(t, there(x)), "for the phone in "+what) })
 		post(t, there(x), "by the phone in "+what)

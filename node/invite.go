@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -25,26 +26,38 @@ type Invite struct {
 	Expires time.Time
 }
 
-// Invite returns a link by which one person becomes a member of a private topic,
-// within 30 days. Whoever has the link first is let in, so it is to be handed over with
-// care. Link, without it, lets somebody keep and serve the topic, not read it.
-// The error matches ErrMayNotChange, ErrNotReady, or ErrNotSealed.
-func (t *Topic) Invite(ctx context.Context) (Invite, error) {
+// Invite is InviteAs for somebody who is to write.
+func (t *Topic) Invite(ctx context.Context) (Invite, error) { return t.InviteAs(ctx, topic.Writer) }
+
+// InviteAs returns a link by which one person becomes a member of a private topic, or
+// gets the right to write in a broadcast, with a role below this device's, within 30
+// days. Whoever has the link first is let in, so it is to be handed over with care.
+// Link, without it, lets somebody read a broadcast, and keep a private topic without
+// reading it. The error matches ErrMayNotChange, ErrNotReady, or ErrNotSealed where
+// everybody has the role, or where there is room for two.
+func (t *Topic) InviteAs(ctx context.Context, role Role) (Invite, error) {
+	seq := t.nextSeq()
 	t.mu.RLock()
 	state := t.state
+	var mine Role
+	if state != nil {
+		mine = state.Role(t.me, seq, time.Now().UnixMilli())
+	}
 	t.mu.RUnlock()
 	switch {
 	case state == nil:
 		return Invite{}, ErrNotReady
-	case state.Kind() != topic.Private:
+	case state.Kind() == topic.Direct || state.Kind() == topic.Open && role <= topic.Writer:
 		return Invite{}, ErrNotSealed
+	case role < topic.Writer || role >= mine:
+		return Invite{}, ErrMayNotChange
 	}
 	seat, err := identity.NewWriter()
 	if err != nil {
 		return Invite{}, err
 	}
 	expires := time.Now().Add(inviteFor)
-	body, err := record.EncodeBody(topic.Grant{Key: record.WriterOf(seat), Role: topic.Writer, Expiry: expires.UnixMilli(), Seat: true})
+	body, err := record.EncodeBody(topic.Grant{Key: record.WriterOf(seat), Role: role, Expiry: expires.UnixMilli(), Seat: true})
 	if err != nil {
 		return Invite{}, err
 	}
@@ -57,7 +70,7 @@ func (t *Topic) Invite(ctx context.Context) (Invite, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return Invite{topic.Link{
-		Topic: t.id, Kind: topic.Private, Name: t.state.Name(), Seat: seat.Seed(),
+		Topic: t.id, Kind: t.state.Kind(), Name: t.state.Name(), Seat: seat.Seed(),
 		Peers: []topic.Contact{linkContact(t.node.host.Self())},
 	}.String(), expires}, nil
 }
@@ -119,35 +132,63 @@ func (t *Topic) mayRemove(w Writer) error {
 	seq, now := t.nextSeq(), time.Now().UnixMilli()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	switch {
-	case t.state == nil:
+	if t.state == nil {
 		return ErrNotReady
-	case !t.state.Kind().IsSealed():
-		return ErrNotSealed
 	}
-	present, _ := t.state.Members(now)
-	i := slices.IndexFunc(present, func(m topic.Member) bool { return m.Key == w })
+	mine, role := t.state.Role(t.me, seq, now), t.state.Role(w, never, now)
 	switch {
-	case i < 0:
+	case role < topic.Writer:
 		return fmt.Errorf("%w: no member %s", ErrNotFound, w)
-	case present[i].Role >= t.state.Role(t.me, seq, now) && !slices.Contains(t.state.Devices(t.me), w):
+	case (mine < topic.Admin || role >= mine) && !slices.Contains(t.state.Devices(t.me), w):
 		return ErrMayNotChange
 	}
 	return nil
 }
 
-// Member is a device that may read a sealed topic.
+// never is a number that no chain comes to: whether a key may write for good.
+const never = math.MaxUint64
+
+// SetRole gives a member a higher role, below this device's own. The error matches
+// ErrMayNotChange, ErrNotReady, or ErrNotFound where it is no member.
+func (t *Topic) SetRole(ctx context.Context, w Writer, role Role) error {
+	seq, now := t.nextSeq(), time.Now().UnixMilli()
+	t.mu.RLock()
+	var mine, is Role
+	ready := t.state != nil
+	if ready {
+		mine, is = t.state.Role(t.me, seq, now), t.state.Role(w, never, now)
+	}
+	t.mu.RUnlock()
+	switch {
+	case !ready:
+		return ErrNotReady
+	case is < topic.Writer:
+		return fmt.Errorf("%w: no member %s", ErrNotFound, w)
+	case role >= mine || role <= is:
+		return ErrMayNotChange
+	}
+	body, err := record.EncodeBody(topic.Grant{Key: w, Role: role})
+	if err != nil {
+		return err
+	}
+	if _, err = t.append(ctx, &entry{kind: record.KindGrant, body: body}); errors.Is(err, ErrMayNotPost) {
+		err = ErrMayNotChange
+	}
+	return err
+}
+
+// Member is a device with a role in a topic; in a sealed one, that reads it.
 type Member struct {
 	Author Author
 	Role   Role
 }
 
-// Members returns the devices that may read a sealed topic, and how many
-// invitations are open; nothing where it is not sealed.
+// Members returns the devices that were given a role, in a sealed topic those that
+// read it, and how many invitations are open.
 func (t *Topic) Members() (members []Member, invited int) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if t.state == nil || t.sealing == nil {
+	if t.state == nil {
 		return nil, 0
 	}
 	present, _ := t.state.Members(time.Now().UnixMilli())

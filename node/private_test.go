@@ -384,8 +384,8 @@ func TestPrivateRemove(t *testing.T) {
 	if err := tb.Remove(t.Context(), mine(ta)); !errors.Is(err, node.ErrMayNotChange) {
 		t.Errorf("a member removes the owner: %v", err)
 	}
-	if err := create(t, anna, node.OpenTopic).Remove(t.Context(), member); !errors.Is(err, node.ErrNotSealed) {
-		t.Errorf("from an open topic: %v", err)
+	if err := create(t, anna, node.Broadcast).Remove(t.Context(), member); !errors.Is(err, node.ErrNotFound) {
+		t.Errorf("from a broadcast in which it may not write: %v", err)
 	}
 	if err := ta.Remove(t.Context(), member); err != nil {
 		t.Error(err)
@@ -395,5 +395,133 @@ func TestPrivateRemove(t *testing.T) {
 	}
 	if err := ta.Remove(t.Context(), member); err == nil {
 		t.Error("removed twice")
+	}
+}
+
+// TestPrivateOpenInvitation: an invitation that nobody takes up must not keep
+// anybody from writing when the next epoch is due.
+func TestPrivateOpenInvitation(t *testing.T) {
+	anna := open(t, t.TempDir())
+	ta := create(t, anna, node.PrivateTopic)
+	if _, err := ta.Invite(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1100)
+	for i := range cap(done) {
+		go func() {
+			_, err := ta.Post(t.Context(), node.Draft{Text: fmt.Sprint("number ", i)})
+			done <- err
+		}()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRoles lets others write in a broadcast, run a topic with its owner, and ends
+// that again; and somebody who writes nonsense in an open topic.
+func TestRoles(t *testing.T) {
+	anna, boris := named(t, t.TempDir(), "Anna"), named(t, t.TempDir(), "Boris")
+	news := create(t, anna, node.Broadcast)
+	invite, err := news.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nb := follow(t, boris, invite.Link)
+	until(t, boris, "to be let in", canPost(t, nb))
+	post(t, nb, "by a guest")
+	until(t, anna, "the guest's post", func() bool { return slices.Contains(texts(t, news), "by a guest") })
+	if _, err := nb.Invite(t.Context()); !errors.Is(err, node.ErrMayNotChange) {
+		t.Errorf("a guest invites: %v", err)
+	}
+	until(t, anna, "the guest's name", func() bool {
+		all, _ := news.Members()
+		return slices.ContainsFunc(all, func(m node.Member) bool { return m.Author.Name == "Boris" })
+	})
+	guest := func(x *node.Topic) node.Member {
+		all, _ := x.Members()
+		i := slices.IndexFunc(all, func(m node.Member) bool { return m.Author.Name == "Boris" })
+		if i < 0 {
+			t.Fatalf("no Boris among %+v", all)
+		}
+		return all[i]
+	}
+	if err := news.SetRole(t.Context(), guest(news).Author.Writer, node.Admin); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "to be an admin", func() bool { i, err := nb.Info(t.Context()); return err == nil && i.Role == node.Admin })
+	if _, err := nb.Invite(t.Context()); err != nil {
+		t.Errorf("an admin invites: %v", err)
+	}
+	if err := nb.SetRole(t.Context(), guest(news).Author.Writer, node.Owner); !errors.Is(err, node.ErrMayNotChange) {
+		t.Errorf("an admin makes itself the owner: %v", err)
+	}
+	if err := news.Remove(t.Context(), guest(news).Author.Writer); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "the end", func() bool { return !canPost(t, nb)() })
+	if !slices.Contains(texts(t, news), "by a guest") {
+		t.Error("what was written before is gone")
+	}
+
+	open := create(t, anna, node.OpenTopic)
+	if _, err := open.Invite(t.Context()); !errors.Is(err, node.ErrNotSealed) {
+		t.Errorf("an invitation to write where everybody writes: %v", err)
+	}
+	ob := follow(t, boris, open.Link())
+	id := post(t, ob, "spam")
+	until(t, anna, "the spam", func() bool { return slices.Contains(texts(t, open), "spam") })
+	m, err := open.Message(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open.Remove(t.Context(), m.Author.Writer); err != nil {
+		t.Fatal(err)
+	}
+	until(t, boris, "the end", func() bool { return !canPost(t, ob)() })
+	if err := ob.Remove(t.Context(), m.Author.Writer); !errors.Is(err, node.ErrMayNotChange) && !errors.Is(err, node.ErrNotFound) {
+		t.Errorf("a writer removes: %v", err)
+
+	}
+}
+
+// TestPrivateRemovedReadsNothing: whatever past a member was given, it reads
+// nothing that is written after its removal.
+func TestPrivateRemovedReadsNothing(t *testing.T) {
+	for _, past := range []int{0, 3, node.PastAll} {
+		anna, boris := open(t, t.TempDir()), open(t, t.TempDir())
+		ta, err := anna.CreateTopic(t.Context(), node.TopicDraft{Kind: node.PrivateTopic, Name: "Choir", Past: past})
+		if err != nil {
+			t.Fatal(err)
+		}
+		post(t, ta, "before")
+		invite, err := ta.Invite(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb := follow(t, boris, invite.Link)
+		until(t, boris, "in", canPost(t, tb))
+		post(t, ta, "during")
+		until(t, boris, "during", func() bool { return slices.Contains(texts(t, tb), "during") })
+		all, _ := ta.Members()
+		for _, m := range all {
+			if !m.Author.Me {
+				if err := ta.Remove(t.Context(), m.Author.Writer); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		id := post(t, ta, "after the removal")
+		until(t, boris, "the record", func() bool { _, err := tb.Message(t.Context(), id); return err == nil })
+		until(t, boris, "the removal", func() bool {
+			m, _ := tb.Message(t.Context(), id)
+			return !canPost(t, tb)() && m.Closed != node.ClosedPending
+		})
+		m, err := tb.Message(t.Context(), id)
+		if err != nil || m.Text != "" || m.Closed != node.ClosedBefore {
+			t.Errorf("past %d: a removed member reads %q, %d, %v", past, m.Text, m.Closed, err)
+		}
 	}
 }

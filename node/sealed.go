@@ -218,8 +218,11 @@ func (s *sealing) load(self Writer, c seal.Config, now int64) (*seal.Session, er
 func (s *sealing) setMembers(members []topic.Member, removed []Writer, now int64) error {
 	var m seal.Membership
 	for _, w := range members {
+		if w.Seat && s.t.row.WhomKey == nil { // nobody reads under it, and it never has a prekey
+			continue
+		}
 		m.Present = append(m.Present, seal.Writer(w.Key))
-		if w.Seat && s.t.row.WhomKey != nil { // of a direct topic: the other has not been here yet
+		if w.Seat { // of a direct topic: the other has not been here yet, and a link gave its key
 			if err := s.session.AddPrekey(seal.Writer(w.Key), s.t.row.WhomKey, now); err != nil {
 				return err
 			}

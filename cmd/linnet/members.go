@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -13,21 +14,27 @@ import (
 )
 
 func (p *program) topicInvite() *cobra.Command {
-	return &cobra.Command{
+	var role string
+	c := &cobra.Command{
 		Use:   "invite TOPIC",
-		Short: "Make a link by which one person becomes a member of a private topic",
-		Long: `Make a link by which one person becomes a member of a private topic, and print
-it. Whoever uses it first is let in, so send it to that person alone, by a way
-that you trust; make another one for the next. It works for 30 days. The person
-is let in once their node and yours, or an admin's, are connected.`,
-		Example: `  linnet topic invite Choir`,
-		Args:    words(1, 1, "name one topic"),
+		Short: "Make a link by which one person becomes a member of a private topic, or may write in a broadcast",
+		Long: `Make a link by which one person becomes a member of a private topic, or may
+write in a broadcast, and print it. Whoever uses it first is let in, so send it
+to that person alone, by a way that you trust; make another one for the next. It
+works for 30 days. The person is let in once their node and yours, or an admin's,
+are connected. An admin invites, removes and renames as you do.`,
+		Example: `  linnet topic invite Choir
+  linnet topic invite "School news" --role admin`,
+		Args: words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			invite, err := client.Invite(cmd.Context(), t.ID)
+			if role != api.RoleWriter && role != api.RoleAdmin {
+				return misuse("there is no role %q to invite to; use writer or admin", role)
+			}
+			invite, err := client.Invite(cmd.Context(), t.ID, role)
 			if err != nil {
 				return err
 			}
@@ -36,6 +43,39 @@ is let in once their node and yours, or an admin's, are connected.`,
 				fmt.Fprintf(p.errs, `This link lets one person read and write in %s: whoever uses it first, until
 %s. Send it to that person alone, and make another one for the next.
 `, called(t), until30(invite.Expires))
+			})
+			return nil
+		},
+	}
+	c.Flags().StringVar(&role, "role", api.RoleWriter, "what the person may do: writer or admin")
+	return c
+}
+
+func (p *program) topicPromote() *cobra.Command {
+	return &cobra.Command{
+		Use:     "promote TOPIC MEMBER",
+		Short:   "Make a member an admin, who invites, removes and renames",
+		Long:    "Make a member, by name or the first letters of the id (4 at least), an admin, who invites, removes and renames. It cannot be taken back but by removing the person.",
+		Example: `  linnet topic promote Choir Boris`,
+		Args:    words(2, 2, "name one topic and one member"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, t, err := p.named(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			list, err := client.Members(cmd.Context(), t.ID)
+			if err != nil {
+				return err
+			}
+			m, err := chooseMember(list.Items, args[1])
+			if err != nil {
+				return err
+			}
+			if err := client.SetRole(cmd.Context(), t.ID, m.Author.ID, api.RoleAdmin); err != nil {
+				return err
+			}
+			p.print(map[string]string{"promoted": m.Author.ID}, func() {
+				fmt.Fprintf(p.out, "%s is an admin of %s now.\n", author(m.Author), called(t))
 			})
 			return nil
 		},
@@ -54,18 +94,15 @@ func until30(expires string) string {
 func (p *program) topicMembers() *cobra.Command {
 	return &cobra.Command{
 		Use:   "members TOPIC",
-		Short: "List who reads a private topic",
-		Long: `List the devices that read a private topic: the first letters of their id, what
-they may do, and what their owners call themselves.`,
+		Short: "List who reads a private topic, or was given a role in another",
+		Long: `List the devices that read a private topic, or were given a role in another: the
+first letters of their id, what they may do, and what their owners call themselves.`,
 		Example: `  linnet topic members Choir`,
 		Args:    words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
-			}
-			if t.Sealing == nil {
-				return noMembers(t)
 			}
 			list, err := client.Members(cmd.Context(), t.ID)
 			if err != nil {
@@ -75,14 +112,6 @@ they may do, and what their owners call themselves.`,
 			return nil
 		},
 	}
-}
-
-// noMembers says that a topic is not for members only, or not known yet.
-func noMembers(t api.Topic) error {
-	if t.Kind == api.KindPrivate || t.Kind == api.KindDirect {
-		return &failure{Code: api.CodeNotReady, Title: "this topic is not here yet", Detail: "nobody who has it could be reached so far; Linnet keeps trying"}
-	}
-	return &failure{Code: api.CodeNotSealed, Title: "only a private topic has members", Detail: "everybody who has the link of " + called(t) + " reads it"}
 }
 
 func (p *program) members(list api.MemberList) {
@@ -116,10 +145,11 @@ func may(role string) string {
 func (p *program) topicRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove TOPIC MEMBER",
-		Short: "Remove a member from a private topic",
-		Long: `Remove a member, by name or the first letters of the id (4 at least), from a
-private topic. What is written from now on the removed device cannot read, and
-what it writes does not count. What it has read already it keeps.`,
+		Short: "Remove a member, or end somebody's right to write",
+		Long: `Remove a member, by name or the first letters of the id (4 at least): what it
+writes from now on does not count. In a private topic it cannot read what is
+written from now on either; what it has read already it keeps. In an open topic
+give the whole id of a writer, as "linnet read --json" shows it.`,
 		Example: `  linnet topic remove Choir Boris
   linnet topic remove Choir 3f9a`,
 		Args: words(2, 2, "name one topic and one member"),
@@ -127,9 +157,6 @@ what it writes does not count. What it has read already it keeps.`,
 			client, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
-			}
-			if t.Sealing == nil {
-				return noMembers(t)
 			}
 			list, err := client.Members(cmd.Context(), t.ID)
 			if err != nil {
@@ -147,6 +174,10 @@ what it writes does not count. What it has read already it keeps.`,
 				return err
 			}
 			p.print(map[string]string{"removed": m.Author.ID}, func() {
+				if t.Sealing == nil {
+					fmt.Fprintf(p.out, "Removed %s from %s: what they write from now on does not count.\n", author(m.Author), called(t))
+					return
+				}
 				fmt.Fprintf(p.out, "Removed %s from %s: what comes they cannot read, what they have read they keep.\n", author(m.Author), called(t))
 			})
 			return nil
@@ -165,6 +196,9 @@ func chooseMember(members []api.Member, word string) (api.Member, error) {
 		if word != "" && m.Author.Name == word || len(word) >= shortestPrefix && strings.HasPrefix(m.Author.ID, strings.ToLower(word)) {
 			fits = append(fits, m)
 		}
+	}
+	if len(fits) == 0 && len(word) == 2*ed25519.PublicKeySize {
+		return api.Member{Author: api.Author{ID: word}}, nil // of an open topic: the node knows
 	}
 	switch len(fits) {
 	case 0:

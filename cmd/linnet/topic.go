@@ -28,7 +28,7 @@ name, its id, or the first letters of its id (4 at least).`,
 		},
 	}
 	c.AddCommand(p.topicCreate(), p.topicList(), p.topicShow(), p.topicJoin(), p.topicLeave(), p.topicRepair(), p.topicKeep(),
-		p.topicChange(), p.topicInvite(), p.topicMembers(), p.topicRemove())
+		p.topicChange(), p.topicInvite(), p.topicMembers(), p.topicPromote(), p.topicRemove())
 	return c
 }
 

@@ -19,8 +19,8 @@ const (
 	PathRead       = "/topics/{id}/read"
 	PathDraft      = "/topics/{id}/draft"
 	PathMembers    = "/topics/{id}/members"          // GET
-	PathMember     = "/topics/{id}/members/{writer}" // DELETE: remove from a private topic
-	PathInvites    = "/topics/{id}/invites"          // POST -> Invite
+	PathMember     = "/topics/{id}/members/{writer}" // PATCH MemberPatch, DELETE: end a writer's rights
+	PathInvites    = "/topics/{id}/invites"          // POST ?role= -> Invite
 	PathRepair     = "/topics/{id}/repair"           // POST: ask others again for what is missing
 	PathExport     = "/bundles/export"               // POST Export -> the bundle, application/vnd.linnet.bundle
 	PathImport     = "/bundles/import"               // POST a bundle -> ImportReport

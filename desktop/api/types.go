@@ -178,10 +178,15 @@ type Sealing struct {
 	Summary       string `json:"summary" doc:"One plain English sentence for a person"`
 }
 
-// Member is a device that reads a private or direct topic.
+// Member is a device with a role in a topic; in a private or direct one, that reads it.
 type Member struct {
 	Author Author `json:"author"`
 	Role   string `json:"role" enum:"owner,admin,writer,reader"`
+}
+
+// MemberPatch gives a member a higher role.
+type MemberPatch struct {
+	Role string `json:"role" enum:"admin,writer"`
 }
 
 // MemberList is the answer to GET PathMembers.
@@ -190,7 +195,8 @@ type MemberList struct {
 	Invited int      `json:"invited" doc:"Invitations that nobody has taken up"`
 }
 
-// Invite is a link that makes whoever uses it first a member of a private topic.
+// Invite is a link that makes whoever uses it first a member of a private topic, or
+// lets them write in a broadcast.
 type Invite struct {
 	Link    string `json:"link"`
 	Expires string `json:"expires" format:"date-time"`

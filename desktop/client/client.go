@@ -210,17 +210,29 @@ func (c *Client) ChangeTopic(ctx context.Context, id string, p api.TopicPatch) (
 	return call[api.Topic](ctx, c, http.MethodPatch, at(api.PathTopic, id), p)
 }
 
-// Members returns who reads a private or direct topic.
+// Members returns who was given a role in a topic; in a private or direct one, who reads it.
 func (c *Client) Members(ctx context.Context, topic string) (api.MemberList, error) {
 	return call[api.MemberList](ctx, c, http.MethodGet, at(api.PathMembers, topic), nil)
 }
 
-// Invite makes a link by which one person becomes a member of a private topic.
-func (c *Client) Invite(ctx context.Context, topic string) (api.Invite, error) {
-	return call[api.Invite](ctx, c, http.MethodPost, at(api.PathInvites, topic), nil)
+// Invite makes a link by which one person becomes a member of a private topic, or
+// may write in a broadcast. No role is that of a writer.
+func (c *Client) Invite(ctx context.Context, topic, role string) (api.Invite, error) {
+	path := at(api.PathInvites, topic)
+	if role != "" {
+		path += "?" + url.Values{"role": {role}}.Encode()
+	}
+	return call[api.Invite](ctx, c, http.MethodPost, path, nil)
 }
 
-// RemoveMember removes the device of a member, by its author's id, from a private topic.
+// SetRole gives a member, by its author's id, a higher role.
+func (c *Client) SetRole(ctx context.Context, topic, writer, role string) error {
+	path := strings.Replace(at(api.PathMember, topic), "{writer}", url.PathEscape(writer), 1)
+	_, err := call[struct{}](ctx, c, http.MethodPatch, path, api.MemberPatch{Role: role})
+	return err
+}
+
+// RemoveMember ends the rights of a writer, by its author's id.
 func (c *Client) RemoveMember(ctx context.Context, topic, writer string) error {
 	path := strings.Replace(at(api.PathMember, topic), "{writer}", url.PathEscape(writer), 1)
 	_, err := call[struct{}](ctx, c, http.MethodDelete, path, nil)

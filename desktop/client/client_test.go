@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 	add(c.Search(ctx, "a b", "t"))
 	add(c.NewCode(ctx))
 	add(c.Members(ctx, "t"))
-	add(c.Invite(ctx, "t"))
+	add(c.Invite(ctx, "t", "admin"))
 	errs = append(errs, c.RemoveMember(ctx, "t", "w/x"), c.LeaveTopic(ctx, "t"), c.MarkRead(ctx, "t", "m"), c.KeepDraft(ctx, "t", "d"))
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestRequests(t *testing.T) {
 		"GET /api/v1/topics", `POST /api/v1/topics {"kind":"open","name":"n"}`, "GET /api/v1/topics/a%2Fb", "GET /api/v1/topics/t/messages?before=b%3D&limit=3",
 		"GET /api/v1/topics/t/messages/m", `POST /api/v1/topics/t/messages {"text":"hi"} key`, `POST /api/v1/links/preview {"link":"l"}`, `POST /api/v1/links/accept {"link":"l"}`,
 		"GET /api/v1/search?q=a+b&topic=t", "POST /api/v1/session/codes",
-		"GET /api/v1/topics/t/members", "POST /api/v1/topics/t/invites", "DELETE /api/v1/topics/t/members/w%2Fx", "DELETE /api/v1/topics/t", `PUT /api/v1/topics/t/read {"up_to":"m"}`, `PUT /api/v1/topics/t/draft {"text":"d"}`,
+		"GET /api/v1/topics/t/members", "POST /api/v1/topics/t/invites?role=admin", "DELETE /api/v1/topics/t/members/w%2Fx", "DELETE /api/v1/topics/t", `PUT /api/v1/topics/t/read {"up_to":"m"}`, `PUT /api/v1/topics/t/draft {"text":"d"}`,
 	}
 	for i := range want {
 		if i >= len(got) || got[i] != want[i] {

@@ -177,7 +177,7 @@ func TestMembers(t *testing.T) {
 	topic := must(anna.CreateTopic(ctx, api.TopicDraft{Kind: api.KindPrivate, Name: "Choir", NewcomersRead: -1}))
 	head := must(boris.Topics(ctx)).Head
 	must(anna.Post(ctx, topic.ID, api.MessageDraft{Text: "before Boris"}, ""))
-	invite := must(anna.Invite(ctx, topic.ID))
+	invite := must(anna.Invite(ctx, topic.ID, ""))
 	if p := must(boris.Preview(ctx, invite.Link)); !p.Invite || p.Kind != api.KindPrivate || p.Topic != topic.ID {
 		t.Errorf("%+v", p)
 	}
@@ -207,11 +207,11 @@ func TestMembers(t *testing.T) {
 	if list = must(anna.Members(ctx, topic.ID)); len(list.Items) != 1 || list.Invited != 0 {
 		t.Errorf("%+v", list)
 	}
-	if _, err := boris.Invite(ctx, topic.ID); code(err) != api.CodeMayNotChange {
+	if _, err := boris.Invite(ctx, topic.ID, ""); code(err) != api.CodeMayNotChange {
 		t.Errorf("one who was removed invites: %v", err)
 	}
 	open := must(anna.CreateTopic(ctx, api.TopicDraft{Kind: api.KindOpen, Name: "Street"}))
-	if _, err := anna.Invite(ctx, open.ID); code(err) != api.CodeNotSealed {
+	if _, err := anna.Invite(ctx, open.ID, ""); code(err) != api.CodeNotSealed {
 		t.Errorf("an invitation to an open topic: %v", err)
 	}
 }

@@ -22,16 +22,40 @@ func (s *Server) members(ctx context.Context, in *InTopic) (*body[api.MemberList
 	return answer(list), nil
 }
 
-func (s *Server) invite(ctx context.Context, in *InTopic) (*body[api.Invite], error) {
+var roles = map[string]node.Role{api.RoleAdmin: node.Admin, api.RoleWriter: node.Contributor}
+
+func (s *Server) invite(ctx context.Context, in *struct {
+	InTopic
+	Role string `query:"role" enum:"writer,admin" default:"writer" doc:"What the invited may do"`
+}) (*body[api.Invite], error) {
 	t, err := s.topic(in.ID)
 	if err != nil {
 		return nil, err
 	}
-	invite, err := t.Invite(ctx)
+	invite, err := t.InviteAs(ctx, roles[in.Role])
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
 	return answer(api.Invite{Link: invite.Link, Expires: stamp(invite.Expires)}), nil
+}
+
+func (s *Server) changeMember(ctx context.Context, in *struct {
+	InTopic
+	Writer string `path:"writer" maxLength:"64" doc:"The id of the member's author"`
+	Body   api.MemberPatch
+}) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	w, err := node.ParseWriter(in.Writer)
+	if err != nil {
+		return nil, newProblem(api.CodeNotFound, "There is no such member", "It has left, or never was one.")
+	}
+	if err := t.SetRole(ctx, w, roles[in.Body.Role]); err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return nil, nil
 }
 
 func (s *Server) removeMember(ctx context.Context, in *struct {

@@ -184,7 +184,7 @@ func TestNotYet(t *testing.T) {
 	get[api.Message](boris, 201, "POST", at+"/messages", api.MessageDraft{Text: private})
 }
 
-// TestNotSealed: only a private topic has members.
+// TestNotSealed: only a private topic has members who read it.
 func TestNotSealed(t *testing.T) {
 	r := run(t)
 	for _, kind := range []string{api.KindOpen, api.KindBroadcast} {
@@ -193,12 +193,18 @@ func TestNotSealed(t *testing.T) {
 		if topic.Sealing != nil {
 			t.Errorf("%s: %+v", kind, topic.Sealing)
 		}
-		r.refused(api.CodeNotSealed, "POST", at+"/invites", nil)
-		r.refused(api.CodeNotSealed, "DELETE", at+"/members/"+strings.Repeat("ab", 32), nil)
+		if kind == api.KindOpen {
+			r.refused(api.CodeNotSealed, "POST", at+"/invites", nil)
+		} else {
+			r.refused(api.CodeNotFound, "DELETE", at+"/members/"+strings.Repeat("ab", 32), nil)
+			r.refused(api.CodeNotFound, "PATCH", at+"/members/"+strings.Repeat("ab", 32), api.MemberPatch{Role: api.RoleAdmin})
+		}
+		fade := 60
+		r.refused(api.CodeNotSealed, "PATCH", at, api.TopicPatch{FadeSeconds: &fade})
 		all := -1
 		r.refused(api.CodeNotSealed, "PATCH", at, api.TopicPatch{NewcomersRead: &all})
 		r.refused(api.CodeInvalid, "POST", "/api/v1/topics", api.TopicDraft{Kind: kind, Name: "n", NewcomersRead: 3})
-		if l := get[api.MemberList](r, 200, "GET", at+"/members", nil); len(l.Items) != 0 || l.Items == nil {
+		if l := get[api.MemberList](r, 200, "GET", at+"/members", nil); len(l.Items) != 1 || l.Items[0].Role != api.RoleOwner {
 			t.Errorf("%s: %+v", kind, l)
 		}
 	}

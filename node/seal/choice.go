@@ -102,8 +102,9 @@ func (s *Session) offered(e *epoch) bool {
 	return false
 }
 
-// choose picks the epoch to write in: the first in order of those that cover the
-// present membership.
+// choose picks the epoch to write in: the latest, if it covers the present
+// membership. An earlier one may cover it again once somebody was removed, but
+// who came after it may have been given its secret, as a past.
 func (s *Session) choose(now int64) {
 	if !s.stale {
 		return
@@ -111,9 +112,12 @@ func (s *Session) choose(now int64) {
 	s.stale = false
 	var best *epoch
 	for _, e := range s.epochs {
-		if (best == nil || e.before(best)) && s.covers(e) {
+		if best == nil || e.before(best) {
 			best = e
 		}
+	}
+	if best != nil && !s.covers(best) {
+		best = nil
 	}
 	old, ref := s.epochs[s.current], Ref{}
 	if best != nil {
