@@ -72,7 +72,7 @@ func explainOpen(dir string, err error) error {
 		e.Detail = fmt.Sprintf("nothing in %s can be read without the file \"key\"; put the right one back from a copy", dir)
 	case errors.Is(err, node.ErrDamaged):
 		e.Code, e.Title = CodeDamaged, "the stored data is damaged"
-		e.Detail = fmt.Sprintf("%s cannot be opened (%s); keep a copy of the folder, then start with another one (--data) or put a copy back", dir, cause(err))
+		e.Detail = fmt.Sprintf("%s cannot be opened (%s); keep a copy of the folder, then restore a backup into another one (linnet restore FILE --data DIR), or put an older copy back", dir, cause(err))
 	case errors.Is(err, node.ErrBadAddress):
 		e.Code, e.Title = api.CodeBadAddress, "a listen address cannot be used"
 		e.Detail = cause(err) + "; correct --listen"

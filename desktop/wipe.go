@@ -6,6 +6,7 @@ import (
 
 	"github.com/linnet-im/linnet/desktop/api"
 	"github.com/linnet-im/linnet/desktop/gate"
+	"github.com/linnet-im/linnet/desktop/server"
 	"github.com/linnet-im/linnet/desktop/shell"
 	"github.com/linnet-im/linnet/node"
 )
@@ -22,6 +23,13 @@ func Wipe(ctx context.Context, data string) error {
 	}
 	err = node.Wipe(ctx, dir, append(ownFiles(), gate.OwnFile))
 	return errors.Join(explainOpened(dir, err), lock.Release())
+}
+
+// KeptBy tells how the key of a data folder is kept, as api.Lock has it. The error says
+// that its file cannot be read by this version.
+func KeptBy(dir string) (protection string, err error) {
+	p, err := node.Look(dir)
+	return server.Protection(p), err
 }
 
 // alone makes sure that no Linnet runs on a data folder while the lock is held.

@@ -230,4 +230,7 @@ func (k keeper) Forked(ctx context.Context, a, b *record.Record) error {
 // Told implements history.Keeper.
 func (k keeper) Told(peer string, b history.Book, lacks []record.ID) {
 	k.t.outbox.told(peer, b.(book).upTo, lacks)
+	if !k.t.compared.Swap(true) {
+		poke(k.t.chores)
+	}
 }

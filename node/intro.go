@@ -64,7 +64,7 @@ func (t *Topic) author(w Writer) Author {
 
 // authorLocked is author for who holds t.mu.
 func (t *Topic) authorLocked(w Writer) Author {
-	a := Author{Writer: w, Me: w == t.me}
+	a := Author{Writer: w, Me: w == t.me || t.wasMe(w)}
 	if t.state != nil {
 		a.Name = t.state.NameOf(w)
 	}

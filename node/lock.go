@@ -61,7 +61,7 @@ func ClearSecret(b []byte) { vault.Clear(b) }
 func WeakPassphrase(p []byte) bool { return vault.Weak(p) }
 
 func vaultConfig(cfg Config) vault.Config {
-	return vault.Config{Dir: cfg.Dir, Sealed: []string{storeFolder}, Other: append([]string{stagingFolder}, cfg.Erase...), Passphrase: cfg.Passphrase}
+	return vault.Config{Dir: cfg.Dir, Sealed: []string{storeFolder, restoredFolder}, Other: append([]string{stagingFolder}, cfg.Erase...), Passphrase: cfg.Passphrase}
 }
 
 // explainVault gives errors of the vault the names that callers of this package know.
@@ -77,10 +77,15 @@ func explainVault(err error) error {
 
 // openStore unlocks the folder and opens the store in it.
 func (n *Node) openStore(ctx context.Context) (err error) {
-	if n.vault, err = vault.Open(ctx, vaultConfig(n.cfg)); err != nil {
-		return explainVault(err)
+	if n.vault = n.cfg.vault; n.vault == nil {
+		if n.vault, err = vault.Open(ctx, vaultConfig(n.cfg)); err != nil {
+			return explainVault(err)
+		}
 	}
-	n.cfg.Passphrase = nil
+	n.cfg.Passphrase, n.cfg.vault = nil, nil
+	if err := takeRestored(n.cfg.Dir); err != nil {
+		return err
+	}
 	key := n.vault.Key()
 	defer vault.Clear(key)
 	n.store, err = storage.Open(ctx, storage.Options{Dir: filepath.Join(n.cfg.Dir, storeFolder), Key: key, Logger: n.log})

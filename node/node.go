@@ -35,6 +35,8 @@ type Config struct {
 	Passphrase []byte
 	// Erase are names of the caller's own files in Dir, which a wipe deletes too.
 	Erase []string
+
+	vault *vault.Vault // opened already, see Reopen
 }
 
 // Node is a running messenger node.
@@ -68,6 +70,8 @@ type Node struct {
 	byGossip map[string]*Topic // the same by name on the mesh
 	folders  map[string]*watched
 	closed   bool
+
+	keepVault bool // the next node has it
 }
 
 // Open starts a node on cfg.Dir; ctx bounds the opening only. It takes all or
@@ -177,7 +181,7 @@ func (n *Node) Close() error {
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
-	if n.vault != nil {
+	if n.vault != nil && !n.keepVault {
 		errs = append(errs, n.vault.Close())
 	}
 	return errors.Join(errs...)

@@ -39,6 +39,7 @@ func (t *Topic) tend() {
 	for {
 		t.do("retry what is parked", func(ctx context.Context) error { t.retryParked(ctx); return nil })
 		t.do("see what is missing", t.seeMissing)
+		t.do("take back an own topic", t.regain)
 		t.do("vouch", t.vouch)
 		if t.seals() != nil {
 			t.do("let messages disappear", t.fadeOld)

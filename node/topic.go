@@ -65,6 +65,8 @@ type topicRow struct {
 	Keep       Keep         `cbor:"8,keyasint,omitempty"`  // what is kept here
 	Seat       []byte       `cbor:"9,keyasint,omitempty"`  // seed of a seat to take
 	Refused    bool         `cbor:"10,keyasint,omitempty"` // it was taken by somebody else
+	Former     [][]byte     `cbor:"20,keyasint,omitempty"` // writers that this person was on devices before a restore
+	Regain     bool         `cbor:"21,keyasint,omitempty"` // came out of a backup, and the topic is this person's: see regain
 }
 
 // Topic is a conversation that this node follows.
@@ -93,6 +95,9 @@ type Topic struct {
 	acks    map[uint64]struct{} // own records that these have, above row.Acked
 	people  map[Writer]person   // of a sealed topic, who has said so; guarded by mu
 	sealing *sealing            // nil in a topic that is not sealed, or not known yet; set once, before ready is closed
+
+	opened   time.Time
+	compared atomic.Bool // with a follower, since it was opened
 
 	pendingMu sync.Mutex
 	pending   []*entry   // own records waiting to be written
@@ -178,7 +183,7 @@ func (n *Node) openTopic(id TopicID, row topicRow, instead *Topic) (*Topic, erro
 		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), locks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
 		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{},
 	}
-	t.me = record.WriterOf(t.key)
+	t.me, t.opened = record.WriterOf(t.key), time.Now()
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
 	t.repair = history.NewRepairer(n.asker, id, keeper{t}, func() { n.bell.topic(id) }, n.log)
 	if err := t.load(); err != nil {

@@ -102,6 +102,13 @@ var (
 	ErrChanged        = vault.ErrChanged
 	ErrLeftover       = vault.ErrLeftover
 	ErrUnfinished     = vault.ErrUnfinished
+	ErrNotEmpty       = errors.New("node: there is something in this data folder already; restore into an empty one")
+	ErrPhrase         = errors.New("node: this is not a recovery phrase")
+
+	ErrBackupPassphrase = vault.ErrBackupPassphrase
+	ErrNotBackup        = vault.ErrNotBackup
+	ErrBackupCut        = vault.ErrCut
+	ErrBackupDamaged    = vault.ErrBackupDamaged
 )
 
 // TopicDraft is a topic to be made.

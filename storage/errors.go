@@ -39,6 +39,8 @@ func explain(doing string, err error) error {
 		return nil
 	case errors.Is(err, badger.ErrKeyNotFound):
 		return ErrNotFound
+	case errors.Is(err, ErrDamaged):
+		return err
 	case isDiskFull(err):
 		return fmt.Errorf("%w (%s: %v)", ErrDiskFull, doing, err)
 	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
@@ -50,7 +52,7 @@ func explain(doing string, err error) error {
 	switch {
 	case strings.Contains(text, "directory lock"), strings.Contains(text, "another process is using"):
 		return fmt.Errorf("%w (%v)", ErrLocked, err)
-	case strings.Contains(text, "checksum"), strings.Contains(text, "corrupt"), strings.Contains(text, "manifest"), strings.Contains(text, "bad magic"):
+	case strings.Contains(text, "checksum"), strings.Contains(text, "corrupt"), strings.Contains(text, "manifest"), strings.Contains(text, "opening table"), strings.Contains(text, "for table"), strings.Contains(text, "vlog file"), strings.Contains(text, "key registry"), strings.Contains(text, "sanity text"), strings.Contains(text, "bad magic"):
 		return fmt.Errorf("%w: %s: %w", ErrDamaged, doing, err)
 	}
 	return fmt.Errorf("storage: %s: %w", doing, err)

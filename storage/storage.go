@@ -233,5 +233,10 @@ func prepareDir(o Options) (have int, err error) {
 	if have, err = checkFormat(o.Dir); err != nil {
 		return 0, err
 	}
-	return have, explain("look for logs", alone(o.Dir, func() error { return dropEmptyLogs(o.Dir) }))
+	return have, explain("look at the files", alone(o.Dir, func() error {
+		if err := dropEmptyLogs(o.Dir); err != nil {
+			return err
+		}
+		return checkFiles(o.Dir)
+	}))
 }

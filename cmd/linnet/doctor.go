@@ -168,16 +168,19 @@ func (c *checkup) modes(dir string) {
 // key looks whether what is stored can be opened at all.
 func (c *checkup) key(dir string) {
 	_, store := os.Stat(filepath.Join(dir, "store"))
-	info, key := os.Stat(filepath.Join(dir, "key"))
+	_, key := os.Stat(filepath.Join(dir, "key"))
+	how, damaged := desktop.KeptBy(dir)
 	switch {
 	case store != nil:
 		c.add("stored data", stateNote, "nothing is stored yet")
 	case key != nil:
 		c.add("stored data", stateWrong, "the file \"key\" is gone, without it nothing can be read; put it back from a copy")
-	case info.Size() != 32:
+	case damaged != nil:
 		c.add("stored data", stateWrong, "the file \"key\" is damaged, without it nothing can be read; put it back from a copy")
 	default:
-		c.add("stored data", stateOK, "there, with its key")
+		c.add("stored data", stateOK, "there, with its key, which "+map[string]string{
+			api.ProtectionNone: "lies open beside it", api.ProtectionPassphrase: "a passphrase opens", api.ProtectionKeyring: "the keyring of your system opens",
+		}[how])
 	}
 }
 
@@ -213,6 +216,11 @@ func (p *program) examineNode(ctx context.Context, dir string, c *checkup) {
 		if n, err = conn.Node(ctx); err == nil {
 			c.Running, c.Node = true, &n
 			p.examineRunning(ctx, conn, pid, c)
+			return
+		}
+		if f := failureOf(err); f.Code == api.CodeLocked {
+			c.Running = true
+			c.add("node", stateNote, fmt.Sprintf("process %d is locked; open it on its page, or with: %s", pid, desktop.Command("unlock", p.data)))
 			return
 		}
 	}

@@ -31,6 +31,7 @@ const (
 	CodeLocked        Code = "locked"               // 423: the passphrase was not typed yet, or Linnet locked itself
 	CodePassphrase    Code = "wrong_passphrase"     // 403
 	CodeNotProtected  Code = "not_protected"        // 409: nothing would keep anybody out
+	CodeNotEmpty      Code = "not_empty"            // 409: a backup is restored where there is nothing yet
 	CodeNoKeyring     Code = "no_keyring"           // 409: this system has no keyring that answers
 	CodeDiskFull      Code = "disk_full"            // 507
 	CodeStopping      Code = "stopping"             // 503

@@ -299,6 +299,33 @@ func (g *Gate) Wipe(ctx context.Context) error {
 	return g.open(ctx, nil)
 }
 
+// Restore closes the node to everybody else, has f fill its folder, and opens it
+// again: f is given the node, and calls its Restore. After an error of f the node is as it was.
+func (g *Gate) Restore(ctx context.Context, f func(*node.Node) error) error {
+	if g.lent {
+		return ErrUnprotected
+	}
+	if err := g.take(ctx); err != nil {
+		return err
+	}
+	defer g.give()
+	n := g.shut()
+	if n == nil {
+		return node.ErrLocked
+	}
+	if err := f(n); err != nil {
+		g.mu.Lock()
+		g.now = newOpening(n)
+		g.mu.Unlock()
+		return err
+	}
+	n, err := n.Reopen(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	return g.admit(n)
+}
+
 // Close waits for the uses of the node and closes it. Calling it again does nothing.
 func (g *Gate) Close() error {
 	g.turn <- struct{}{}

@@ -29,6 +29,8 @@ var also = map[string][]int{
 	"change-lock":   {http.StatusConflict},
 	"lock":          {http.StatusConflict},
 	"unlock":        {http.StatusConflict},
+	"backup":        {http.StatusConflict},
+	"restore":       {http.StatusLocked, http.StatusConflict},
 	"begin-session": {http.StatusTooManyRequests},
 	"add-peer":      {http.StatusBadGateway},
 	"change-topic":  {http.StatusForbidden, http.StatusConflict},

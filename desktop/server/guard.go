@@ -134,7 +134,7 @@ func mediaAllowed(r *http.Request) bool {
 
 // isFile tells whether the body is a file's, of any size.
 func isFile(r *http.Request) bool {
-	return r.URL.Path == api.Prefix+api.PathBlobs || r.URL.Path == api.Prefix+api.PathImport
+	return r.URL.Path == api.Prefix+api.PathBlobs || r.URL.Path == api.Prefix+api.PathImport || r.URL.Path == api.Prefix+api.PathRestore
 }
 
 // refuse writes a problem without going through the contract.

@@ -20,6 +20,7 @@ import (
 var needless = map[string]bool{
 	api.PathHealth: true, api.PathSession: true, api.PathCodes: true, api.PathOpenAPI: true,
 	api.PathLock: true, api.PathUnlock: true, api.PathWipe: true,
+	api.PathRestore: true, // takes the node away from everybody else
 }
 
 // withNode has the contract answer r with the node open until it has, or refuses
@@ -79,6 +80,9 @@ func (s *Server) lockRoutes(a huma.API) {
 var protections = map[node.Protection]string{
 	node.Unprotected: api.ProtectionNone, node.ByPassphrase: api.ProtectionPassphrase, node.ByKeyring: api.ProtectionKeyring,
 }
+
+// Protection is what the contract calls a protection.
+func Protection(p node.Protection) string { return protections[p] }
 
 func (s *Server) getLock(ctx context.Context, _ *struct{}) (*body[api.Lock], error) {
 	p, err := s.gate.Protection()

@@ -48,6 +48,7 @@ func (s *Server) routes() http.Handler {
 	s.deviceRoutes(a)
 	s.lockRoutes(a)
 	s.recoveryRoutes(a)
+	s.backupRoutes(a)
 	s.laterRoutes(a)
 	s.documentRoute(a)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -78,12 +79,9 @@ func (s *Server) allowed(mux *http.ServeMux, r *http.Request) (list string) {
 // laterRoutes are in the contract and not built in this version. They say so.
 func (s *Server) laterRoutes(a huma.API) {
 	const blobs = "Attachments come in a later version. Put a link into the text instead."
-	const disk = "Locking, backups and the recovery phrase come in a later version."
 	for _, r := range []struct{ method, path, id, detail string }{
 		{http.MethodPost, api.PathBlobs, "add-blob", blobs},
 		{http.MethodGet, api.PathBlob, "get-blob", blobs},
-		{http.MethodPost, api.PathBackup, "backup", disk},
-		{http.MethodPost, api.PathRestore, "restore", disk},
 	} {
 		op := operation(r.method, r.path, r.id, "Not in this version", http.StatusNotImplemented)
 		op.Description = r.detail

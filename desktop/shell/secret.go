@@ -1,19 +1,40 @@
 package shell
 
 import (
+	"context"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 // ReadHidden reads one line from a terminal, up to max bytes and without its line
-// break, and does not show what is typed.
+// break, and does not show what is typed. Where the person stops the program instead, the
+// terminal is as it was and the error is context.Canceled.
 func ReadHidden(terminal *os.File, max int) (secret []byte, err error) {
 	show, err := hide(terminal)
 	if err != nil {
 		return nil, err
 	}
 	defer show()
-	return ReadLine(terminal, max)
+	stopped := make(chan os.Signal, 1)
+	signal.Notify(stopped, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(stopped)
+	type answer struct {
+		line []byte
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() { // ends with the line, or with the program that was asked to stop
+		line, err := ReadLine(terminal, max)
+		read <- answer{line, err}
+	}()
+	select {
+	case a := <-read:
+		return a.line, a.err
+	case <-stopped:
+		return nil, context.Canceled
+	}
 }
 
 // ReadLine reads one line byte by byte, up to max bytes and without its line break,
