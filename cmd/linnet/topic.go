@@ -24,11 +24,11 @@ name, its id, or the first letters of its id (4 at least).`,
 		Example: "  linnet topic list",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return misuse("say what to do with a topic: create, list, show, change, join, leave, repair, keep, invite, members or remove")
+			return misuse("say what to do with a topic: create, list, show, change, join, leave, repair, keep, invite, uninvite, members, promote or remove")
 		},
 	}
 	c.AddCommand(p.topicCreate(), p.topicList(), p.topicShow(), p.topicJoin(), p.topicLeave(), p.topicRepair(), p.topicKeep(),
-		p.topicChange(), p.topicInvite(), p.topicMembers(), p.topicPromote(), p.topicRemove())
+		p.topicChange(), p.topicInvite(), p.topicUninvite(), p.topicMembers(), p.topicPromote(), p.topicRemove())
 	return c
 }
 

@@ -20,7 +20,7 @@ const (
 	PathDraft      = "/topics/{id}/draft"
 	PathMembers    = "/topics/{id}/members"          // GET
 	PathMember     = "/topics/{id}/members/{writer}" // PATCH MemberPatch, DELETE: end a writer's rights
-	PathInvites    = "/topics/{id}/invites"          // POST ?role= -> Invite
+	PathInvites    = "/topics/{id}/invites"          // POST ?role= -> Invite, DELETE -> InvitesCancelled
 	PathRepair     = "/topics/{id}/repair"           // POST: ask others again for what is missing
 	PathExport     = "/bundles/export"               // POST Export -> the bundle, application/vnd.linnet.bundle
 	PathImport     = "/bundles/import"               // POST a bundle -> ImportReport

@@ -195,6 +195,11 @@ type MemberList struct {
 	Invited int      `json:"invited" doc:"Invitations that nobody has taken up"`
 }
 
+// InvitesCancelled answers DELETE PathInvites.
+type InvitesCancelled struct {
+	Cancelled int `json:"cancelled" doc:"Invitations that nobody had used, and that let nobody in any more"`
+}
+
 // Invite is a link that makes whoever uses it first a member of a private topic, or
 // lets them write in a broadcast.
 type Invite struct {

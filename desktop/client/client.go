@@ -225,6 +225,13 @@ func (c *Client) Invite(ctx context.Context, topic, role string) (api.Invite, er
 	return call[api.Invite](ctx, c, http.MethodPost, path, nil)
 }
 
+// CancelInvites takes back the invitations to a topic that nobody has used, and
+// returns how many.
+func (c *Client) CancelInvites(ctx context.Context, topic string) (int, error) {
+	done, err := call[api.InvitesCancelled](ctx, c, http.MethodDelete, at(api.PathInvites, topic), nil)
+	return done.Cancelled, err
+}
+
 // SetRole gives a member, by its author's id, a higher role.
 func (c *Client) SetRole(ctx context.Context, topic, writer, role string) error {
 	path := strings.Replace(at(api.PathMember, topic), "{writer}", url.PathEscape(writer), 1)

@@ -20,6 +20,7 @@ func (s *Server) topicRoutes(a huma.API) {
 	huma.Register(a, operation(http.MethodPatch, api.PathTopic, "change-topic", "Change name, description, or what is kept here", http.StatusOK), s.changeTopic)
 	huma.Register(a, operation(http.MethodGet, api.PathMembers, "list-members", "Who was given a role in a topic; in a private or direct one, who reads it", http.StatusOK), s.members)
 	huma.Register(a, operation(http.MethodPost, api.PathInvites, "invite", "Make a link by which one person becomes a member of a private topic, or may write in a broadcast", http.StatusCreated), s.invite)
+	huma.Register(a, operation(http.MethodDelete, api.PathInvites, "cancel-invites", "Take back the invitations that nobody has used", http.StatusOK), s.cancelInvites)
 	huma.Register(a, operation(http.MethodPatch, api.PathMember, "change-member", "Make a member an admin", http.StatusNoContent), s.changeMember)
 	huma.Register(a, operation(http.MethodDelete, api.PathMember, "remove-member", "End the rights of a writer; in a private topic it reads nothing more", http.StatusNoContent), s.removeMember)
 	huma.Register(a, operation(http.MethodPost, api.PathRepair, "repair-topic", "Ask others again for what is missing", http.StatusAccepted), s.repair)
