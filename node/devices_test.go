@@ -92,6 +92,25 @@ func TestDevices(t *testing.T) {
 		info, err := tb.Info(t.Context())
 		return err == nil && n == 2 && !info.Sealing.Stranger
 	})
+	who := func() node.Contact {
+		c, ok := contactNamed(t, boris, "Anna")
+		if !ok {
+			t.Fatal("no Anna")
+		}
+		return c
+	}
+	until(t, boris, "to be told of a new device", func() bool { return !who().NewDevice.IsZero() })
+	yes, mother := true, "Mother"
+	if c, err := boris.ChangeContact(t.Context(), who().ID, node.ContactChange{Seen: &yes}); err != nil || !c.NewDevice.IsZero() {
+		t.Errorf("after it was seen: %+v, %v", c, err)
+	}
+	if _, err := boris.ChangeContact(t.Context(), who().ID, node.ContactChange{Name: &mother}); err != nil {
+		t.Fatal(err)
+	}
+	page, _, err := tb.Messages(t.Context(), node.Page{Limit: 1})
+	if err != nil || len(page) != 1 || page[0].Author.Name != "Mother" {
+		t.Errorf("a message of who was given a name: %+v, %v", page, err)
+	}
 	if err := phone.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -247,6 +247,9 @@ func (n *Node) sendLetters(ctx context.Context) error {
 			}
 			c.waiting = false
 		}
+		if err := n.noteDevices(ctx, c); err != nil {
+			return err
+		}
 		if b := n.post.tried(c.id); time.Now().Before(b.next) {
 			continue
 		}

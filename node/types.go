@@ -157,7 +157,7 @@ type Message struct {
 // Author is who wrote a message.
 type Author struct {
 	Writer Writer
-	Name   string // as the writer claims, may be empty
+	Name   string // given to a contact here, else as the writer claims; may be empty
 	Me     bool
 	// Account is whose device it is, as it has proved. Zero where the topic is not
 	// sealed, or the proof has not come.

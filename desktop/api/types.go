@@ -218,6 +218,8 @@ type Contact struct {
 	Verified bool   `json:"verified" doc:"You compared the safety number"`
 	Blocked  bool   `json:"blocked"`
 	Added    string `json:"added" format:"date-time"`
+	// NewDevice calls for care: whoever has the person's recovery phrase can make one.
+	NewDevice string `json:"new_device,omitempty" format:"date-time" doc:"When the person began to write from a device that was not known here, until devices_seen; absent for none"`
 }
 
 // ContactList is the answer to GET PathContacts, by name.
@@ -237,6 +239,7 @@ type ContactPatch struct {
 	Blocked  *bool   `json:"blocked,omitempty"`
 	Accepted *bool   `json:"accepted,omitempty" doc:"True accepts a request"`
 	Verified *bool   `json:"verified,omitempty" doc:"False takes a verification back"`
+	Seen     *bool   `json:"devices_seen,omitempty" doc:"True: the notice of a new device was read"`
 }
 
 // Safety is what two people compare to see that nobody stands between them.
@@ -429,7 +432,7 @@ type TopicList struct {
 // Author is who wrote a message.
 type Author struct {
 	ID   string `json:"id" doc:"The writer's public key in this topic"`
-	Name string `json:"name" doc:"What the writer calls itself; claimed, may be empty"`
+	Name string `json:"name" doc:"The name that you gave to a contact, else what the writer calls itself: claimed, may be empty"`
 	Me   bool   `json:"me"`
 	// Account is proved in sealed topics only.
 	Account string `json:"account,omitempty" doc:"The person's account key, hex; only in private and direct topics, where it is proved"`
