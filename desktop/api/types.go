@@ -291,8 +291,9 @@ type DeviceList struct {
 // DeviceAdd makes a fresh installation a device of the person. Link is what
 // GET PathMeLink says there.
 type DeviceAdd struct {
-	Link string `json:"link" minLength:"1" maxLength:"65536"`
-	Name string `json:"name,omitempty" maxLength:"128" doc:"What to call the device"`
+	Link    string `json:"link" minLength:"1" maxLength:"65536"`
+	Name    string `json:"name,omitempty" maxLength:"128" doc:"What to call the device"`
+	History bool   `json:"history,omitempty" doc:"It also gets what was written in private and direct topics before, bit by bit, while both run"`
 }
 
 // DeviceRemoved answers the removal of a device.
