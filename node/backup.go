@@ -58,6 +58,7 @@ var backedUp = []struct {
 	{prefixFade, nil},
 	{prefixDevice, nil},
 	{prefixPerson, (*Node).stripPerson},
+	{keyHints, nil},
 	{prefixRequest, nil},
 	{keyLetterbox, nil},
 	{prefixOpen, nil}, // written with the records that they belong to

@@ -63,6 +63,7 @@ type Node struct {
 	handed chan handed
 	people people
 	post   post
+	hints  hints
 
 	mu       sync.RWMutex
 	name     string
@@ -106,6 +107,9 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	}
 	n.wg.Go(n.noteHanded)
 	if err := n.loadPeople(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openHints(); err != nil {
 		return nil, err
 	}
 	if err := n.openPost(); err != nil {
@@ -164,6 +168,9 @@ func (n *Node) Close() error {
 	var errs []error
 	for _, t := range topics {
 		t.close()
+	}
+	if n.hints.line != nil {
+		n.hints.line.Close()
 	}
 	if n.post.keeper != nil {
 		errs = append(errs, n.post.keeper.Close())

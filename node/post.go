@@ -248,7 +248,7 @@ func (n *Node) sendLetters(ctx context.Context) error {
 			}
 			c.waiting = false
 		}
-		if err := n.noteDevices(ctx, c); err != nil {
+		if err := errors.Join(n.noteDevices(ctx, c), n.sendHints(ctx, c.topic)); err != nil {
 			return err
 		}
 		if b := n.post.tried(c.id); time.Now().Before(b.next) {

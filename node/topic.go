@@ -91,6 +91,7 @@ type Topic struct {
 	heads  heads
 
 	muted   bool                // of a direct topic: the other person is blocked
+	readTo  uint64              // of a direct topic: the other has read own records up to that
 	devices []string            // of a direct topic: peer ids of the other person's
 	acks    map[uint64]struct{} // own records that these have, above row.Acked
 	people  map[Writer]person   // of a sealed topic, who has said so; guarded by mu
@@ -238,7 +239,7 @@ func (t *Topic) load() error {
 	if err := t.applyAll(); err != nil {
 		return err
 	}
-	if err := errors.Join(t.loadForks(), t.loadMarks()); err != nil {
+	if err := errors.Join(t.loadForks(), t.loadMarks(), t.loadReadBy()); err != nil {
 		return err
 	}
 	if draft, err := t.node.store.State(prefixDraft + t.id.String()); err == nil {
@@ -421,6 +422,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	called := ""
 	if err == nil { // before t.mu is held
 		info.Whom, called = whom, t.node.nameOf(whom)
+		info.Live = t.node.liveOf(t.id)
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -561,13 +563,13 @@ func (t *Topic) Leave(ctx context.Context) error {
 	delete(n.byGossip, gossipName(t.id))
 	n.mu.Unlock()
 	t.close()
-	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}, {Key: prefixFade + t.id.String()}}
+	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}, {Key: prefixFade + t.id.String()}, {Key: prefixReadBy + t.id.String()}}
 	// The records go first: after a crash between the two the topic is still
 	// listed, and can be left again.
 	if err := n.store.DropSpace(ctx, t.space()); err != nil {
 		return fmt.Errorf("node: leave: %w", err)
 	}
-	for _, prefix := range []string{prefixOut, prefixFork, prefixSeal, prefixPend, prefixOpen} {
+	for _, prefix := range []string{prefixOut, prefixFork, prefixSeal, prefixPend, prefixOpen, prefixLetter} {
 		if err := n.drop(ctx, prefix+t.id.String()+"/"); err != nil {
 			return fmt.Errorf("node: leave: %w", err)
 		}

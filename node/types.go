@@ -136,6 +136,7 @@ const (
 	Handed       State = 2 // own: sent to at least one other node, which has not said yet that it stored it
 	Stored       State = 3 // own: at least one other node says that it has stored it
 	Acknowledged State = 5 // own, in a direct topic: a device of the other person has it
+	Read         State = 6 // own, in a direct topic: the other person has read it, and both want that to be seen
 )
 
 // Message is one post as people read it.
@@ -193,6 +194,7 @@ type TopicInfo struct {
 	Keep         Keep
 	Sealing      *Sealing // of a private or direct topic
 	Whom         PersonID // of a direct topic: with whom
+	Live         *Live    // of a direct topic: how the other stands now, nil where that is not to be seen
 	Last         *Message
 	Draft        string
 	Created      time.Time // zero while waiting

@@ -33,6 +33,7 @@ const (
 	StateHanded       = "handed"       // sent to at least one other node, which has not said yet that it stored it
 	StateStored       = "stored"       // at least one other node says that it has stored it, see StoredBy
 	StateAcknowledged = "acknowledged" // in a direct topic: a device of the other person has it
+	StateRead         = "read"         // in a direct topic: the other person has read it, and both have switched receipts on
 	StateReceived     = "received"     // written by somebody else, stored here
 )
 
@@ -92,6 +93,21 @@ type Me struct {
 	Account string `json:"account" doc:"Public key of the account, hex"`
 	Device  string `json:"device" doc:"Public key of this device, hex"`
 	Phrase  string `json:"phrase" enum:"unchecked,checked,absent" doc:"Whether the recovery phrase was written down; absent on a device that has none"`
+}
+
+// Hints is what the other person of a direct topic may see of you. All are off until
+// you switch them on, and who shows nothing is shown nothing. In a PATCH absent
+// fields stay.
+type Hints struct {
+	Receipts *bool `json:"receipts,omitempty" doc:"Up to where you have read"`
+	Typing   *bool `json:"typing,omitempty" doc:"That you are typing"`
+	Presence *bool `json:"presence,omitempty" doc:"That you are using Linnet"`
+}
+
+// Live is how the other person of a direct topic stands right now.
+type Live struct {
+	Typing bool `json:"typing"`
+	Here   bool `json:"here"`
 }
 
 // MePatch changes the person's name.
@@ -160,6 +176,7 @@ type Topic struct {
 	Last         *Message     `json:"last,omitempty" doc:"Newest message"`
 	Draft        string       `json:"draft"`
 	Contact      string       `json:"contact,omitempty" doc:"Of a direct topic: the id of the contact"`
+	Live         *Live        `json:"live,omitempty" doc:"Of a direct topic: how the other person stands right now; absent where you have not switched that on"`
 	Sealing      *Sealing     `json:"sealing,omitempty" doc:"Of a private or direct topic"`
 	Created      string       `json:"created" format:"date-time"`
 	Joined       string       `json:"joined" format:"date-time"`
@@ -458,7 +475,7 @@ type Message struct {
 	Text     string   `json:"text"`
 	Entities []Entity `json:"entities"`
 	ReplyTo  string   `json:"reply_to,omitempty"`
-	State    string   `json:"state" enum:"queued,handed,stored,acknowledged,received"`
+	State    string   `json:"state" enum:"queued,handed,stored,acknowledged,read,received"`
 	StoredBy int      `json:"stored_by,omitempty" doc:"How many nodes said that they have stored it since the program started; there may be more"`
 	Bodiless bool     `json:"bodiless,omitempty" doc:"The text is not kept here any more"`
 	Closed   string   `json:"closed,omitempty" enum:"pending,before,erased,lost,forged,faded" doc:"Of a sealed message: why its text cannot be read here; absent when it can"`

@@ -26,6 +26,7 @@ func (s *Server) topicRoutes(a huma.API) {
 	huma.Register(a, operation(http.MethodPost, api.PathRepair, "repair-topic", "Ask others again for what is missing", http.StatusAccepted), s.repair)
 	huma.Register(a, operation(http.MethodDelete, api.PathTopic, "leave-topic", "Leave a topic and delete what is stored of it here", http.StatusNoContent), s.leaveTopic)
 	huma.Register(a, operation(http.MethodPut, api.PathRead, "mark-read", "Note how far was read", http.StatusNoContent), s.markRead)
+	huma.Register(a, operation(http.MethodPost, api.PathTyping, "typing", "Let the other person of a direct topic see that you are typing, if you have switched that on", http.StatusNoContent), s.typing)
 	huma.Register(a, operation(http.MethodPut, api.PathDraft, "keep-draft", "Keep a text that was not sent yet", http.StatusNoContent), s.keepDraft)
 }
 
@@ -197,6 +198,15 @@ func (s *Server) keepDraft(ctx context.Context, in *struct {
 	return nil, nil
 }
 
+func (s *Server) typing(ctx context.Context, in *InTopic) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	t.Typing(ctx)
+	return nil, nil
+}
+
 func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.LinkPreview], error) {
 	if c, known, err := s.node.PreviewContact(in.Body.Link); err == nil {
 		return answer(api.LinkPreview{Kind: api.KindContact, Name: c.Name, Verified: true, Joined: known, Contact: apiContact(c).ID}), nil
@@ -246,6 +256,9 @@ func apiTopic(i node.TopicInfo) api.Topic {
 	}
 	if i.Whom != (node.PersonID{}) {
 		t.Contact = hex.EncodeToString(i.Whom[:])
+	}
+	if i.Live != nil {
+		t.Live = &api.Live{Typing: i.Live.Typing, Here: i.Live.Here}
 	}
 	t.Sealing = apiSealing(i)
 	if i.Last != nil {
