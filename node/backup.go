@@ -55,6 +55,7 @@ var backedUp = []struct {
 	{prefixDraft, nil},
 	{prefixRead, nil},
 	{prefixShed, nil},
+	{prefixHide, nil},
 	{prefixFade, nil},
 	{prefixDevice, nil},
 	{prefixPerson, (*Node).stripPerson},

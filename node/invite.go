@@ -311,15 +311,18 @@ func (t *Topic) takeSeat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch err := t.take(ctx, r); {
+	t.hold([]*record.Record{r})
+	err = t.take(ctx, r)
+	if err != nil && !errors.Is(err, errDuplicate) {
+		t.release(r.ID())
+	}
+	switch {
 	case errors.Is(err, errFork):
 		return t.leaveSeat(ctx, seed, true)
 	case err != nil && !errors.Is(err, errDuplicate):
 		return fmt.Errorf("node: take up an invitation: %w", err)
 	}
-	if err := t.gossip.Publish(ctx, r.Bytes()); err != nil { // history brings it
-		t.node.log.Debug("node: publish a grant", "topic", t.id, "err", err)
-	}
+	t.sendOp(ctx, r)
 	return nil
 }
 

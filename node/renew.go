@@ -162,12 +162,12 @@ func (t *Topic) grantAnew(ctx context.Context, w Writer) error {
 	if err != nil {
 		return err
 	}
+	t.hold([]*record.Record{r})
 	if err := t.take(ctx, r); err != nil {
+		t.release(r.ID())
 		return err
 	}
-	if err := t.gossip.Publish(ctx, r.Bytes()); err != nil { // history brings it
-		t.node.log.Debug("node: publish a grant", "topic", t.id, "err", err)
-	}
+	t.sendOp(ctx, r)
 	return nil
 }
 

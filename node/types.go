@@ -192,6 +192,7 @@ type TopicInfo struct {
 	Followers    int // connected nodes that follow it
 	Completeness Completeness
 	Keep         Keep
+	HidesOrigin  bool     // see Topic.HidesOrigin
 	Sealing      *Sealing // of a private or direct topic
 	Whom         PersonID // of a direct topic: with whom
 	Live         *Live    // of a direct topic: how the other stands now, nil where that is not to be seen

@@ -18,8 +18,8 @@ const (
 	PathMessage    = "/topics/{id}/messages/{message}"
 	PathRead       = "/topics/{id}/read"
 	PathDraft      = "/topics/{id}/draft"
-	PathTyping     = "/topics/{id}/typing" // POST: the other person of a direct topic may see it, for six seconds
-	PathHints      = "/me/hints"           // GET, PATCH Hints: what others may see of you
+	PathTyping     = "/topics/{id}/typing"           // POST: the other person of a direct topic may see it, for six seconds
+	PathHints      = "/me/hints"                     // GET, PATCH Hints: what others may see of you
 	PathMembers    = "/topics/{id}/members"          // GET
 	PathMember     = "/topics/{id}/members/{writer}" // PATCH MemberPatch, DELETE: end a writer's rights
 	PathInvites    = "/topics/{id}/invites"          // POST ?role= -> Invite, DELETE -> InvitesCancelled

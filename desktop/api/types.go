@@ -147,6 +147,7 @@ type TopicPatch struct {
 	Name        *string    `json:"name,omitempty" minLength:"1" maxLength:"128"`
 	Description *string    `json:"description,omitempty" maxLength:"2048"`
 	Retention   *Retention `json:"retention,omitempty"`
+	HideOrigin  *bool      `json:"hide_origin,omitempty" doc:"See Topic; not for direct topics"`
 	// NewcomersRead needs the role owner or admin of a private topic.
 	// FadeSeconds needs the role owner or admin of a private topic, or a direct one.
 	FadeSeconds   *int `json:"fade_seconds,omitempty" minimum:"0" maximum:"315360000" doc:"Messages written from now on disappear after so long from the computers of all who take part; 0 never. Nothing can force a changed program, or a photograph, to forget"`
@@ -173,6 +174,7 @@ type Topic struct {
 	Followers    int          `json:"followers" doc:"Nodes connected right now that follow this topic"`
 	Completeness Completeness `json:"completeness"`
 	Retention    Retention    `json:"retention"`
+	HideOrigin   bool         `json:"hide_origin" doc:"What is written here goes along a line of other nodes before it is published, so that nobody who watches can tell where it comes from. It takes about a second longer. Concerns this computer only; on in private topics until it is switched off"`
 	Last         *Message     `json:"last,omitempty" doc:"Newest message"`
 	Draft        string       `json:"draft"`
 	Contact      string       `json:"contact,omitempty" doc:"Of a direct topic: the id of the contact"`

@@ -119,6 +119,11 @@ func (s *Server) changeTopic(ctx context.Context, in *struct {
 			return nil, s.fail(ctx, err)
 		}
 	}
+	if hide := in.Body.HideOrigin; hide != nil {
+		if err := t.SetHidesOrigin(ctx, *hide); err != nil {
+			return nil, s.fail(ctx, err)
+		}
+	}
 	return s.showTopic(ctx, t)
 }
 
@@ -246,7 +251,7 @@ func apiTopic(i node.TopicInfo) api.Topic {
 	t := api.Topic{
 		ID: i.ID.String(), Kind: i.Kind.String(), Name: i.Name, Description: i.Description, Link: i.Link,
 		Role: i.Role.String(), CanPost: i.CanPost, Unread: i.Unread, Followers: i.Followers,
-		Completeness: apiCompleteness(i.Completeness), Retention: apiRetention(i.Keep), Draft: i.Draft, Joined: stamp(i.Joined),
+		Completeness: apiCompleteness(i.Completeness), Retention: apiRetention(i.Keep), HideOrigin: i.HidesOrigin, Draft: i.Draft, Joined: stamp(i.Joined),
 	}
 	if !i.Created.IsZero() {
 		t.Created = stamp(i.Created)

@@ -131,7 +131,8 @@ func (l *Line) Send(ctx context.Context, to string, h Hint) error {
 		_ = st.Reset()
 		return fmt.Errorf("hint: %w", err)
 	}
-	return st.Close()
+	_ = st.Close() // it may be closed from there already
+	return nil
 }
 
 func write(w io.Writer, h Hint) error {
