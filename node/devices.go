@@ -101,7 +101,7 @@ func (n *Node) AddDevice(ctx context.Context, link, name string, history bool) (
 	if err != nil {
 		return Device{}, err
 	}
-	devices, keepers := n.post.remember(l)
+	devices, keepers := n.remember(l)
 	token := newToken()
 	parts := slices.Collect(slices.Chunk(items, maxDeviceItems))
 	if len(parts) == 0 {

@@ -118,7 +118,7 @@ func (n *Node) handTopic(ctx context.Context, t *Topic, d deviceRow, key string,
 		return fmt.Errorf("%w: a device's link", ErrDamaged)
 	}
 	address, _ := addressOf(l)
-	devices, keepers := n.post.remember(l)
+	devices, keepers := n.remember(l)
 	for range handAtOnce {
 		texts, next, err := t.textsFrom(row)
 		if err != nil {

@@ -32,6 +32,7 @@ type Contact struct {
 	Verified bool    // the safety numbers were compared
 	Blocked  bool
 	Added    time.Time
+	Keepers  int // nodes that keep mail for the person while it is away
 	// NewDevice is when the person began to use a device that was not known here,
 	// until ChangeContact says that it was seen; zero for none.
 	NewDevice time.Time
@@ -168,6 +169,11 @@ func (n *Node) contact(id PersonID, k *known) Contact {
 	}
 	if c.Name == "" {
 		c.Name = c.Claimed
+	}
+	for _, p := range places(k.link) {
+		if n.isKeeper(p) {
+			c.Keepers++
+		}
 	}
 	if k.row.Another != 0 {
 		c.NewDevice = time.UnixMilli(k.row.Another).UTC()

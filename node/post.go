@@ -34,6 +34,7 @@ type post struct {
 	places map[string]reach.Contact // where keepers are reached, by peer id
 	tries  map[PersonID]backoff     // of people whom no keeper took a letter for
 	again  bool                     // a link has changed
+	away   map[string]time.Time     // until when devices that did not answer are not tried
 }
 
 type backoff struct {
@@ -51,6 +52,7 @@ const (
 	firstPause  = 5 * time.Second
 	lastPause   = 5 * time.Minute
 	postPatient = 20 * time.Second // for one round with one keeper
+	awayFor     = time.Minute      // for which a device that did not answer is not tried
 )
 
 // Limits of the post.
@@ -77,7 +79,7 @@ const prefixLetter = "letter/" // topic id, mail id -> letterRow
 // openPost starts the post office.
 func (n *Node) openPost() error {
 	n.post.wake = make(chan struct{}, 1)
-	n.post.places, n.post.tries = map[string]reach.Contact{}, map[PersonID]backoff{}
+	n.post.places, n.post.tries, n.post.away = map[string]reach.Contact{}, map[PersonID]backoff{}, map[string]time.Time{}
 	n.post.client = mailbox.NewClient(n.host.LibP2P(), n.visitKeeper)
 	var err error
 	n.post.keeper, err = mailbox.Open(mailbox.Config{Host: n.host.LibP2P(), Store: mailRows{n}, Policy: mailPolicy{n}, Logger: n.log})
@@ -166,6 +168,14 @@ func (n *Node) renewPrekey(ctx context.Context) error {
 	return n.saveLetterbox(ctx)
 }
 
+// changed has keepers looked for anew: somebody is there who was not, or elsewhere.
+func (p *post) changed() {
+	p.mu.Lock()
+	p.again = true
+	p.mu.Unlock()
+	poke(p.wake)
+}
+
 // stale reports whether the keepers should be looked for anew.
 func (p *post) stale() bool {
 	p.mu.Lock()
@@ -175,9 +185,16 @@ func (p *post) stale() bool {
 	return again
 }
 
-// remember notes where keepers are reached, and returns their peer ids, the
-// devices first.
-func (p *post) remember(l identity.Link) (devices, keepers []string) {
+// isKeeper reports whether a place is another node that keeps mail. This one may be
+// among those that a link names; what is left here helps nobody.
+func (n *Node) isKeeper(p place) bool {
+	id, err := reach.PeerID(p.contact.ID)
+	return err == nil && p.kind == placeKeeper && id != n.host.ID()
+}
+
+// remember notes where devices and keepers are reached, and returns their peer ids.
+func (n *Node) remember(l identity.Link) (devices, keepers []string) {
+	p := &n.post
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, x := range places(l) {
@@ -188,9 +205,10 @@ func (p *post) remember(l identity.Link) (devices, keepers []string) {
 		if len(p.places) < maxPeople || p.places[id].ID != nil {
 			p.places[id] = x.contact
 		}
-		if x.kind == placeDevice {
+		switch {
+		case x.kind == placeDevice:
 			devices = append(devices, id)
-		} else {
+		case n.isKeeper(x):
 			keepers = append(keepers, id)
 		}
 	}
@@ -227,7 +245,7 @@ func (n *Node) correspondents() (out []correspondent, mine string, err error) {
 			continue
 		}
 		c := correspondent{id: id, topic: t, link: k.link, address: a, told: k.row.Told, seat: k.row.Seat, waiting: !k.row.Heard}
-		c.devices, c.keepers = n.post.remember(k.link)
+		c.devices, c.keepers = n.remember(k.link)
 		out = append(out, c)
 	}
 	return out, mine, nil
@@ -293,6 +311,7 @@ func (n *Node) heardOf(ctx context.Context, id PersonID) error {
 	}
 	err := n.savePerson(ctx, id, k, func(row *personRow) { row.Heard, row.Seat = true, nil })
 	n.toldOf(k)
+	n.post.changed()
 	return err
 }
 
@@ -378,9 +397,10 @@ func (n *Node) leave(ctx context.Context, c correspondent, l letter.Letter, item
 	if err != nil {
 		return err
 	}
-	d := mailbox.Delivery{To: c.address, Mails: [][]byte{mail}, Keep: maxMailKeep, Keepers: c.devices, Copies: 1}
+	d := mailbox.Delivery{To: c.address, Mails: [][]byte{mail}, Keep: maxMailKeep, Keepers: n.present(c.devices), Copies: 1}
 	kept, err := n.put(ctx, d)
 	if len(kept) == 0 && len(c.keepers) > 0 {
+		n.post.missed(d.Keepers)
 		d.Keepers, d.Copies = c.keepers, min(copies, len(c.keepers))
 		kept, err = n.put(ctx, d)
 	}
@@ -404,6 +424,26 @@ func (n *Node) leave(ctx context.Context, c correspondent, l letter.Letter, item
 		}
 	}
 	return nil
+}
+
+// present leaves out devices that did not answer a moment ago and have not connected since.
+func (n *Node) present(devices []string) []string {
+	n.post.mu.Lock()
+	defer n.post.mu.Unlock()
+	now := time.Now()
+	return slices.DeleteFunc(slices.Clone(devices), func(p string) bool { return now.Before(n.post.away[p]) && !n.host.IsConnected(p) })
+}
+
+// missed notes devices that did not answer: a letter should not wait for each of them.
+func (p *post) missed(devices []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.away) > maxPeople {
+		clear(p.away)
+	}
+	for _, d := range devices {
+		p.away[d] = time.Now().Add(awayFor)
+	}
 }
 
 // put leaves mail, and returns who says that they keep all of it.
@@ -649,9 +689,7 @@ func (n *Node) newLink(ctx context.Context, id PersonID, text string) error {
 	k.link = l
 	err = n.savePerson(ctx, id, k, func(row *personRow) { row.Link = text })
 	n.toldOf(k)
-	n.post.mu.Lock()
-	n.post.again = true
-	n.post.mu.Unlock()
+	n.post.changed()
 	return err
 }
 

@@ -181,6 +181,7 @@ func (n *Node) acceptLocked(ctx context.Context, id PersonID, k *known) error {
 		err = n.drop(ctx, prefix)
 	}
 	n.toldOf(k)
+	n.post.changed()
 	return err
 }
 

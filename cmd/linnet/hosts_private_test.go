@@ -319,6 +319,12 @@ func rowsOf(t *testing.T, dir string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return rowsUnder(t, dir, key)
+}
+
+// rowsUnder is rowsOf for a key that does not lie beside the store.
+func rowsUnder(t *testing.T, dir string, key []byte) []byte {
+	t.Helper()
 	s, err := storage.Open(t.Context(), storage.Options{Dir: filepath.Join(dir, "store"), Key: key})
 	if err != nil {
 		t.Fatal(err)

@@ -237,6 +237,7 @@ type Contact struct {
 	Verified bool   `json:"verified" doc:"You compared the safety number"`
 	Blocked  bool   `json:"blocked"`
 	Added    string `json:"added" format:"date-time"`
+	Keepers  int    `json:"keepers" doc:"Nodes of the person's contacts that keep sealed mail for it while it is away; 0: what you write waits here until you are both connected"`
 	// NewDevice calls for care: whoever has the person's recovery phrase can make one.
 	NewDevice string `json:"new_device,omitempty" format:"date-time" doc:"When the person began to write from a device that was not known here, until devices_seen; absent for none"`
 }

@@ -155,7 +155,7 @@ func (s *Server) renewLink(ctx context.Context, _ *struct{}) (*body[api.MeLink],
 func apiContact(c node.Contact) api.Contact {
 	out := api.Contact{
 		ID: hex.EncodeToString(c.ID[:]), Name: c.Name, Claimed: c.Claimed, Request: c.Request, Waiting: c.Waiting,
-		Verified: c.Verified, Blocked: c.Blocked, Added: stamp(c.Added),
+		Verified: c.Verified, Blocked: c.Blocked, Added: stamp(c.Added), Keepers: c.Keepers,
 	}
 	if c.Topic != (node.TopicID{}) {
 		out.Topic = c.Topic.String()

@@ -31,6 +31,12 @@ func (h *Host) Peers() []Peer {
 	return out
 }
 
+// IsConnected reports whether there is a line to a peer that is not limited.
+func (h *Host) IsConnected(id string) bool {
+	p, err := peer.Decode(id)
+	return err == nil && h.connected(p)
+}
+
 // Dialled reports whether a peer is connected, and was dialled by this node.
 func (h *Host) Dialled(id string) bool {
 	p, err := peer.Decode(id)
