@@ -210,7 +210,8 @@ func (t *Topic) standsLocked(me PersonID, may bool) *Sealing {
 		Refused: t.row.Refused, Past: t.state.Settings().Past,
 		Fade: time.Duration(t.state.Settings().Fade) * time.Second,
 	}
-	present, _ := t.state.Members(time.Now().UnixMilli())
+	present, gone := t.state.Members(time.Now().UnixMilli())
+	s.Removed = slices.Contains(gone, t.me) && !s.Joining
 	for _, m := range present {
 		if m.Seat {
 			s.Invited++
