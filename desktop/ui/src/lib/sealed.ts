@@ -34,7 +34,7 @@ export function whoReads(topic: Topic, contact?: Contact): Standing | null {
   if (s.stranger) return { icon: 'alert', warn: true, text: t('people.stranger') };
   if (topic.kind === 'direct') {
     const name = nameOf(contact);
-    return { icon: 'lock', warn: false, text: contact?.waiting ? t('people.reads.waiting', { name }) : t('people.reads', { name }) };
+    return { icon: 'lock', warn: false, text: contact?.waiting ? t('people.reads.waiting', { name }) : t(s.members > 2 ? 'people.reads.devices' : 'people.reads', { name, n: s.members }) };
   }
   return { icon: 'lock', warn: false, text: s.members <= 1 ? t('private.reads.alone') : t('private.reads', { n: s.members }) };
 }
