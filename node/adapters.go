@@ -110,7 +110,7 @@ type book struct {
 	upTo uint64 // own records there were when it was opened
 }
 
-func (t *Topic) book() book { return book{t, t.nextSeq() - 1} }
+func (t *Topic) book() book { return book{t, t.shown(t.nextSeq() - 1)} }
 
 // lanesOf maps the lanes of the protocol to those of the store.
 var lanesOf = map[history.Lane]storage.Lane{
@@ -119,12 +119,18 @@ var lanesOf = map[history.Lane]storage.Lane{
 
 // Set implements history.Book.
 func (b book) Set(l history.Lane) reconcile.Set {
-	return laneSet{b.t.node.store, b.t.space(), lanesOf[l]}
+	set := laneSet{b.t.node.store, b.t.space(), lanesOf[l]}
+	if held := b.t.heldIn(lanesOf[l]); len(held) > 0 {
+		return lessHeld{set, held}
+	}
+	return set
 }
 
 // Walk implements history.Book.
 func (b book) Walk(l history.Lane, part reconcile.Range, yield func(raw []byte) bool) error {
-	return b.t.walk(lanesOf[l], posOfBound(part.From), posOfBound(part.To), func(s storage.Record) bool { return yield(s.Data) })
+	return b.t.walk(lanesOf[l], posOfBound(part.From), posOfBound(part.To), func(s storage.Record) bool {
+		return b.t.isHeld(record.ID(s.ID)) || yield(s.Data)
+	})
 }
 
 // walk calls yield for the records of a lane from from, included, to to, excluded,
@@ -151,6 +157,9 @@ func (t *Topic) walk(l storage.Lane, from, to *storage.Pos, yield func(storage.R
 
 // Get implements history.Book.
 func (b book) Get(id record.ID) ([]byte, error) {
+	if b.t.isHeld(id) {
+		return nil, nil
+	}
 	s, err := b.t.node.store.Get(b.t.space(), storage.ID(id))
 	if errors.Is(err, storage.ErrNotFound) {
 		return b.t.forkProof(id), nil
@@ -161,7 +170,7 @@ func (b book) Get(id record.ID) ([]byte, error) {
 // Has implements history.Book.
 func (b book) Has(id record.ID) bool {
 	has, err := b.t.node.store.Has(b.t.space(), storage.ID(id))
-	return has && err == nil
+	return has && err == nil && !b.t.isHeld(id)
 }
 
 // Forks implements history.Book.

@@ -55,9 +55,11 @@ var backedUp = []struct {
 	{prefixDraft, nil},
 	{prefixRead, nil},
 	{prefixShed, nil},
+	{prefixHide, nil},
 	{prefixFade, nil},
 	{prefixDevice, nil},
 	{prefixPerson, (*Node).stripPerson},
+	{keyHints, nil},
 	{prefixRequest, nil},
 	{keyLetterbox, nil},
 	{prefixOpen, nil}, // written with the records that they belong to

@@ -52,6 +52,7 @@ type deviceRow struct {
 	Name  string `cbor:"1,keyasint,omitempty"`
 	Added int64  `cbor:"2,keyasint"` // ms since 1970
 	Link  string `cbor:"3,keyasint"`
+	Token []byte `cbor:"4,keyasint"` // in what is handed over to it
 }
 
 // Devices returns this person's devices as far as this one has added them, itself first.
@@ -76,11 +77,12 @@ func (n *Node) Devices() ([]Device, error) {
 }
 
 // AddDevice makes the installation whose contact link this is another device of
-// this person: it gets a certificate, the contacts, and a place in each topic. It
-// has to be empty, and asks whoever sits before it. The call returns when all of it
+// this person: it gets a certificate, the contacts, and a place in each topic; with
+// history, later and bit by bit, also what was written in sealed topics before. It
+// has to be empty, and asks whoever sits before it. The call returns when the offer
 // was left there, so the other has to be running. The error matches ErrBadContact,
 // ErrNoAccount or ErrUnreachable.
-func (n *Node) AddDevice(ctx context.Context, link, name string) (Device, error) {
+func (n *Node) AddDevice(ctx context.Context, link, name string, history bool) (Device, error) {
 	account, ok := n.accountKey()
 	if !ok {
 		return Device{}, ErrNoAccount
@@ -100,12 +102,13 @@ func (n *Node) AddDevice(ctx context.Context, link, name string) (Device, error)
 		return Device{}, err
 	}
 	devices, keepers := n.post.remember(l)
+	token := newToken()
 	parts := slices.Collect(slices.Chunk(items, maxDeviceItems))
 	if len(parts) == 0 {
 		parts = [][][]byte{nil}
 	}
 	for i, part := range parts {
-		d := letter.Device{Secret: l.Secret, Certificate: cert, Name: identity.CleanName(n.ownName()), Part: uint64(i), Parts: uint64(len(parts)), Items: part}
+		d := letter.Device{Secret: l.Secret, Token: token, Certificate: cert, Name: identity.CleanName(n.ownName()), Part: uint64(i), Parts: uint64(len(parts)), Items: part}
 		content, err := letter.Letter{Device: &d}.Encode()
 		if err != nil {
 			return Device{}, err
@@ -119,10 +122,13 @@ func (n *Node) AddDevice(ctx context.Context, link, name string) (Device, error)
 			return Device{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}
 	}
-	row := deviceRow{Name: identity.CleanName(name), Added: time.Now().UnixMilli(), Link: trimLink(link)}
+	row := deviceRow{Name: identity.CleanName(name), Added: time.Now().UnixMilli(), Link: trimLink(link), Token: token[:]}
 	value, err := record.EncodeBody(row)
 	if err == nil {
 		err = n.setState(ctx, prefixDevice+hex.EncodeToString(id[:]), value)
+	}
+	if err == nil && history {
+		err = n.planHandover(ctx, id)
 	}
 	return Device{ID: id, Name: row.Name, Added: time.UnixMilli(row.Added).UTC()}, err
 }
@@ -285,6 +291,7 @@ func (n *Node) Adopt(ctx context.Context) error {
 	}
 	b := storage.Batch{Durable: true, State: []storage.KV{
 		{Key: keyCert, Value: cert.Bytes()}, {Key: keyAccount}, {Key: keyName, Value: []byte(all[0].Name)},
+		{Key: keyHandover, Value: all[0].Token[:]},
 	}}
 	if err := n.commit(ctx, b); err != nil {
 		return fmt.Errorf("node: take on an account: %w", err)
@@ -365,6 +372,9 @@ func (n *Node) RemoveDevice(ctx context.Context, id identity.Key) (left int, err
 		return 0, fmt.Errorf("%w: device", ErrNotFound)
 	} else if err != nil {
 		return 0, fmt.Errorf("node: %w", err)
+	}
+	if err := n.drop(ctx, prefixHand+hex.EncodeToString(id[:])+"/"); err != nil {
+		return 0, err
 	}
 	for _, t := range n.Topics() {
 		seat, err := n.store.State(prefixPlace + hex.EncodeToString(id[:]) + "/" + t.id.String())

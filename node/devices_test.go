@@ -2,10 +2,13 @@ package node_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/linnet-im/linnet/node"
+	"github.com/linnet-im/linnet/node/letter"
+	"github.com/linnet-im/linnet/node/record"
 )
 
 // TestDevices makes a second installation a device of the same person, with all
@@ -33,11 +36,16 @@ func TestDevices(t *testing.T) {
 	ta := accept(t, anna, "Boris")
 	until(t, anna, "to be let in", canPost(t, ta))
 
+	for i := range 70 { // more than go into one letter
+		post(t, own, fmt.Sprint("before ", i))
+	}
+	post(t, tb, "before the phone, by Boris")
+	until(t, anna, "Boris's post", func() bool { return slices.Contains(texts(t, ta), "before the phone, by Boris") })
 	phone := open(t, dirs[2])
 	if _, err := phone.Offered(); !errors.Is(err, node.ErrNotFound) {
 		t.Errorf("nothing was offered: %v", err)
 	}
-	if _, err := anna.AddDevice(t.Context(), contactLink(t, phone), "Phone"); err != nil {
+	if _, err := anna.AddDevice(t.Context(), contactLink(t, phone), "Phone", true); err != nil {
 		t.Fatal(err)
 	}
 	until(t, phone, "the offer", func() bool { a, err := phone.Offered(); return err == nil && a.Ready })
@@ -57,7 +65,7 @@ func TestDevices(t *testing.T) {
 	if phone.Phrase() != nil {
 		t.Error("the phone has the account's secret")
 	}
-	if _, err := phone.AddDevice(t.Context(), contactLink(t, boris), ""); !errors.Is(err, node.ErrNoAccount) {
+	if _, err := phone.AddDevice(t.Context(), contactLink(t, boris), "", false); !errors.Is(err, node.ErrNoAccount) {
 		t.Errorf("a device of a device: %v", err)
 	}
 
@@ -92,6 +100,31 @@ func TestDevices(t *testing.T) {
 		info, err := tb.Info(t.Context())
 		return err == nil && n == 2 && !info.Sealing.Stranger
 	})
+	// What was written before is handed over, and who wrote it is known.
+	until(t, phone, "what was written before", func() bool { return slices.Equal(texts(t, there(own)), texts(t, own)) })
+	until(t, phone, "what Boris wrote before", func() bool { return slices.Equal(texts(t, there(tb)), texts(t, ta)) })
+	if got := texts(t, there(own)); !slices.Contains(got, "before 0") || !slices.Contains(got, "before 69") {
+		t.Errorf("the phone reads %q", got)
+	}
+	who := func() node.Contact {
+		c, ok := contactNamed(t, boris, "Anna")
+		if !ok {
+			t.Fatal("no Anna")
+		}
+		return c
+	}
+	until(t, boris, "to be told of a new device", func() bool { return !who().NewDevice.IsZero() })
+	yes, mother := true, "Mother"
+	if c, err := boris.ChangeContact(t.Context(), who().ID, node.ContactChange{Seen: &yes}); err != nil || !c.NewDevice.IsZero() {
+		t.Errorf("after it was seen: %+v, %v", c, err)
+	}
+	if _, err := boris.ChangeContact(t.Context(), who().ID, node.ContactChange{Name: &mother}); err != nil {
+		t.Fatal(err)
+	}
+	page, _, err := tb.Messages(t.Context(), node.Page{Limit: 1})
+	if err != nil || len(page) != 1 || page[0].Author.Name != "Mother" {
+		t.Errorf("a message of who was given a name: %+v, %v", page, err)
+	}
 	if err := phone.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -119,5 +152,16 @@ func TestDevices(t *testing.T) {
 			page, _, err := there(x).Messages(t.Context(), node.Page{Limit: 1})
 			return err == nil && len(page) == 1 && page[0].Closed == node.ClosedBefore
 		})
+	}
+	forged := &letter.Texts{Items: []letter.Text{{ID: post(t, own, "not for the phone"), Kind: record.KindPost}}}
+	until(t, phone, "the last post", func() bool {
+		page, _, err := there(own).Messages(t.Context(), node.Page{Limit: 1})
+		return err == nil && len(page) == 1 && page[0].ID == forged.Items[0].ID
+	})
+	if err := phone.TakeTexts(t.Context(), own.ID(), forged); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := there(own).Message(t.Context(), forged.Items[0].ID); err != nil || m.Closed != node.ClosedBefore {
+		t.Errorf("texts by a stranger were taken: %+v, %v", m, err)
 	}
 }

@@ -71,18 +71,23 @@ func (t *Topic) acknowledge(ctx context.Context, upTo uint64) error {
 	if err := t.saveRow(ctx, func(row *topicRow) { row.Acked = max(row.Acked, upTo) }); err != nil {
 		return err
 	}
-	b := storage.Batch{}
-	for seq := max(before+1, upTo-min(upTo, maxTogether)+1); seq <= upTo; seq++ {
-		s, err := t.node.store.At(t.space(), storage.Chain(t.me), seq)
-		if err == nil && s.Lane == lanePosts {
-			b.Events = append(b.Events, encodeEvent(MessageUpdated, t.id, RecordID(s.ID)))
-		}
-	}
-	if len(b.Events) == 0 {
+	events := t.updated(before, upTo)
+	if len(events) == 0 {
 		return nil
 	}
 	defer t.node.bell.journal()
-	return t.node.commit(ctx, b)
+	return t.node.commit(ctx, storage.Batch{Events: events})
+}
+
+// updated tells of the newest own posts behind a number, up to another.
+func (t *Topic) updated(before, upTo uint64) (events [][]byte) {
+	for seq := max(before+1, upTo-min(upTo, maxTogether)+1); seq <= upTo; seq++ {
+		s, err := t.node.store.At(t.space(), storage.Chain(t.me), seq)
+		if err == nil && s.Lane == lanePosts {
+			events = append(events, encodeEvent(MessageUpdated, t.id, RecordID(s.ID)))
+		}
+	}
+	return events
 }
 
 // heardBack takes in that a node has an own record, where that is the other

@@ -100,6 +100,30 @@ func (t *Topic) freeze(ctx context.Context, a, b *record.Record) error {
 // maxTold is how many followers are told of a fork at once; each tells others.
 const maxTold = 16
 
+// tellOfForks tells somebody who passes on what a forked writer signs that there is a
+// proof, once for each fork. It may have come after the others were told.
+func (t *Topic) tellOfForks(peer string) {
+	t.mu.Lock()
+	n := len(t.forks)
+	known := t.toldForks[peer] >= n
+	if len(t.toldForks) >= maxToldForks {
+		clear(t.toldForks)
+	}
+	t.toldForks[peer] = n
+	t.mu.Unlock()
+	if known {
+		return
+	}
+	t.node.aside(func() {
+		if err := t.node.asker.Nudge(t.ctx, peer, t.id); err != nil {
+			t.node.log.Debug("node: tell of a fork", "topic", t.id, "peer", peer, "err", err)
+		}
+	})
+}
+
+// maxToldForks is how many peers are remembered as told.
+const maxToldForks = 256
+
 // spread tells followers that there is a proof to be fetched.
 func (t *Topic) spread() {
 	peers := t.gossip.Peers()

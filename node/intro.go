@@ -1,6 +1,9 @@
 package node
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/linnet-im/linnet/node/identity"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
@@ -55,6 +58,18 @@ func (t *Topic) applyInner(r *record.Record, row openRow) {
 	}
 }
 
+// devicesOf returns the devices of an account that take part in a sealed topic.
+func (t *Topic) devicesOf(account PersonID) (devices []identity.Key) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, p := range t.people {
+		if p.cert.Account == account && !slices.Contains(devices, p.cert.Device) {
+			devices = append(devices, p.cert.Device)
+		}
+	}
+	return devices
+}
+
 // author returns who a writer is.
 func (t *Topic) author(w Writer) Author {
 	t.mu.RLock()
@@ -70,6 +85,7 @@ func (t *Topic) authorLocked(w Writer) Author {
 	}
 	if p, ok := t.people[w]; ok {
 		a.Account = p.cert.Account
+		a.Name = cmp.Or(t.node.people.givenName(a.Account), a.Name)
 	}
 	return a
 }

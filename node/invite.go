@@ -75,6 +75,39 @@ func (t *Topic) InviteAs(ctx context.Context, role Role) (Invite, error) {
 	}.String(), expires}, nil
 }
 
+// CancelInvites takes back the invitations that nobody has used, as far as their role
+// is below this device's, and returns how many. Who has used one and was not let in
+// yet stays outside too. The error matches ErrMayNotChange or ErrNotReady.
+func (t *Topic) CancelInvites(ctx context.Context) (int, error) {
+	seq, now := t.nextSeq(), time.Now().UnixMilli()
+	t.mu.RLock()
+	var mine Role
+	var seats []Writer
+	ready := t.state != nil
+	if ready {
+		mine = t.state.Role(t.me, seq, now)
+		present, _ := t.state.Members(now)
+		for _, m := range present {
+			if m.Seat && !m.Device && m.Role < mine {
+				seats = append(seats, m.Key)
+			}
+		}
+	}
+	t.mu.RUnlock()
+	switch {
+	case !ready:
+		return 0, ErrNotReady
+	case mine < topic.Admin:
+		return 0, ErrMayNotChange
+	}
+	for i, w := range seats {
+		if err := t.revoke(ctx, w); err != nil {
+			return i, err
+		}
+	}
+	return len(seats), nil
+}
+
 // Remove ends the rights of a member and of the devices that hang on it: what they
 // write from now on does not count, and what the others write they cannot read. The
 // error matches ErrMayNotChange, also where the member's role is not below this
@@ -194,7 +227,9 @@ func (t *Topic) Members() (members []Member, invited int) {
 	present, _ := t.state.Members(time.Now().UnixMilli())
 	for _, m := range present {
 		if m.Seat {
-			invited++
+			if !m.Device {
+				invited++
+			}
 			continue
 		}
 		members = append(members, Member{t.authorLocked(m.Key), m.Role})
@@ -214,7 +249,9 @@ func (t *Topic) standsLocked(me PersonID, may bool) *Sealing {
 	s.Removed = slices.Contains(gone, t.me) && !s.Joining
 	for _, m := range present {
 		if m.Seat {
-			s.Invited++
+			if !m.Device {
+				s.Invited++
+			}
 			continue
 		}
 		s.Members++
@@ -275,15 +312,18 @@ func (t *Topic) takeSeat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch err := t.take(ctx, r); {
+	t.hold([]*record.Record{r})
+	err = t.take(ctx, r)
+	if err != nil && !errors.Is(err, errDuplicate) {
+		t.release(r.ID())
+	}
+	switch {
 	case errors.Is(err, errFork):
 		return t.leaveSeat(ctx, seed, true)
 	case err != nil && !errors.Is(err, errDuplicate):
 		return fmt.Errorf("node: take up an invitation: %w", err)
 	}
-	if err := t.gossip.Publish(ctx, r.Bytes()); err != nil { // history brings it
-		t.node.log.Debug("node: publish a grant", "topic", t.id, "err", err)
-	}
+	t.sendOp(ctx, r)
 	return nil
 }
 

@@ -154,8 +154,11 @@ func (t *Topic) show(r *record.Record) (Message, error) {
 	}
 	if m.Author.Me {
 		m.State, m.StoredBy = t.outbox.state(r.ID())
-		if r.Seq <= t.ackedTo() {
+		if r.Writer == t.me && r.Seq <= t.ackedTo() {
 			m.State = Acknowledged
+		}
+		if r.Writer == t.me && t.isRead(r.Seq) {
+			m.State = Read
 		}
 	}
 	body, ok := r.Body()

@@ -13,6 +13,7 @@ import (
 	"github.com/linnet-im/linnet/node/identity"
 	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
+	"github.com/linnet-im/linnet/node/stem"
 	"github.com/linnet-im/linnet/node/topic"
 	"github.com/linnet-im/linnet/node/vault"
 	"github.com/linnet-im/linnet/pubsub"
@@ -50,6 +51,7 @@ type Node struct {
 	gossip  *pubsub.PubSub
 	server  *history.Server
 	asker   *history.Client
+	stems   *stem.Router
 	bell    bell
 
 	account    identity.Account // only where hasAccount; a further device has none
@@ -63,6 +65,7 @@ type Node struct {
 	handed chan handed
 	people people
 	post   post
+	hints  hints
 
 	mu       sync.RWMutex
 	name     string
@@ -108,6 +111,9 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.loadPeople(ctx); err != nil {
 		return nil, err
 	}
+	if err := n.openHints(); err != nil {
+		return nil, err
+	}
 	if err := n.openPost(); err != nil {
 		return nil, err
 	}
@@ -142,6 +148,7 @@ func (n *Node) openHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
+	n.stems = stem.Open(n.host.LibP2P(), stems{n}, record.MaxRecord, n.log)
 	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
 	n.host.Watch(func(peer string, connected bool) { n.bell.node() })
@@ -165,8 +172,14 @@ func (n *Node) Close() error {
 	for _, t := range topics {
 		t.close()
 	}
+	if n.hints.line != nil {
+		n.hints.line.Close()
+	}
 	if n.post.keeper != nil {
 		errs = append(errs, n.post.keeper.Close())
+	}
+	if n.stems != nil {
+		n.stems.Close()
 	}
 	if n.server != nil {
 		n.server.Close()

@@ -81,6 +81,9 @@ func newOutbox(t *Topic) (*outbox, error) {
 		item := outItem{id: record.ID(kv.Value), seq: binary.BigEndian.Uint64(seq)}
 		o.queue = append(o.queue, item)
 		o.nobody[item.id] = &item
+		if err := t.holdStored(item.id); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
@@ -143,7 +146,7 @@ func (o *outbox) publish(ctx context.Context) error {
 			}
 			item.raw = s.Data
 		}
-		err := o.t.gossip.Publish(ctx, item.raw)
+		err := o.t.send(ctx, item.id, item.raw)
 		if errors.Is(err, pubsub.ErrNoPeers) {
 			return nil // a follower that comes wakes the outbox
 		}
@@ -196,6 +199,9 @@ func (o *outbox) confirm() {
 // whether there were answers.
 func (o *outbox) askOnce() (left int, progress bool) {
 	peers := o.t.gossip.Peers()
+	if o.t.HidesOrigin() { // who asks about a record has written it
+		peers = o.t.dialled()
+	}
 	rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
 	for _, p := range peers[:min(len(peers), askTogether)] {
 		items := o.unconfirmed()
@@ -272,7 +278,7 @@ func (o *outbox) unconfirmed() []outItem {
 	}
 	var items []outItem
 	for id, item := range o.nobody {
-		if !queued[id] {
+		if !queued[id] && !o.t.isHeld(id) {
 			items = append(items, *item)
 		}
 	}

@@ -32,6 +32,9 @@ type Contact struct {
 	Verified bool    // the safety numbers were compared
 	Blocked  bool
 	Added    time.Time
+	// NewDevice is when the person began to use a device that was not known here,
+	// until ChangeContact says that it was seen; zero for none.
+	NewDevice time.Time
 }
 
 // ContactChange says what is to be different; nil leaves as it is.
@@ -40,21 +43,24 @@ type ContactChange struct {
 	Blocked  *bool
 	Accepted *bool // true accepts a request, and opens a conversation where there is none
 	Verified *bool
+	Seen     *bool // true: the notice of a new device was read
 }
 
 // personRow is what is stored of a person.
 type personRow struct {
-	Link     string `cbor:"1,keyasint"` // as it came last
-	Name     string `cbor:"2,keyasint,omitempty"`
-	Topic    []byte `cbor:"3,keyasint,omitempty"`
-	Verified int64  `cbor:"4,keyasint,omitempty"` // ms since 1970
-	Blocked  bool   `cbor:"5,keyasint,omitempty"`
-	Added    int64  `cbor:"6,keyasint"`
-	Asked    bool   `cbor:"7,keyasint,omitempty"`  // it has asked, and is not accepted yet
-	Seat     []byte `cbor:"8,keyasint,omitempty"`  // seed of the seat that is kept for the person, until heard of
-	Heard    bool   `cbor:"9,keyasint,omitempty"`  // something of the person's has come
-	Told     []byte `cbor:"10,keyasint,omitempty"` // hash of the link of this person's that it has
-	Gone     bool   `cbor:"11,keyasint,omitempty"` // deleted here; kept while blocked
+	Link     string   `cbor:"1,keyasint"` // as it came last
+	Name     string   `cbor:"2,keyasint,omitempty"`
+	Topic    []byte   `cbor:"3,keyasint,omitempty"`
+	Verified int64    `cbor:"4,keyasint,omitempty"` // ms since 1970
+	Blocked  bool     `cbor:"5,keyasint,omitempty"`
+	Added    int64    `cbor:"6,keyasint"`
+	Asked    bool     `cbor:"7,keyasint,omitempty"`  // it has asked, and is not accepted yet
+	Seat     []byte   `cbor:"8,keyasint,omitempty"`  // seed of the seat that is kept for the person, until heard of
+	Heard    bool     `cbor:"9,keyasint,omitempty"`  // something of the person's has come
+	Told     []byte   `cbor:"10,keyasint,omitempty"` // hash of the link of this person's that it has
+	Gone     bool     `cbor:"11,keyasint,omitempty"` // deleted here; kept while blocked
+	Devices  [][]byte `cbor:"12,keyasint,omitempty"` // that were seen in the direct topic, the oldest first
+	Another  int64    `cbor:"13,keyasint,omitempty"` // ms since 1970: when one more was seen, until the notice was read
 }
 
 // people is who is known. It is small: all of it is in memory.
@@ -62,6 +68,24 @@ type people struct {
 	mu   sync.Mutex
 	byID map[PersonID]*known
 	box  letterbox
+
+	given sync.Map // PersonID -> string: names given here, for who holds a topic's mutex
+}
+
+// called notes what a person is called here.
+func (p *people) called(id PersonID, row personRow) {
+	if row.Name == "" || row.Gone {
+		p.given.Delete(id)
+		return
+	}
+	p.given.Store(id, row.Name)
+}
+
+// givenName returns the name that a person was given here, empty for none.
+func (p *people) givenName(id PersonID) string {
+	name, _ := p.given.Load(id)
+	s, _ := name.(string)
+	return s
 }
 
 // known is a person with what its link says.
@@ -95,6 +119,7 @@ func (n *Node) loadPeople(ctx context.Context) error {
 			return fmt.Errorf("%w: contact: %w", ErrDamaged, err)
 		}
 		n.people.byID[id] = k
+		n.people.called(id, k.row)
 		n.mute(k)
 	}
 	return n.loadLetterbox(ctx)
@@ -127,6 +152,7 @@ func (n *Node) savePerson(ctx context.Context, id PersonID, k *known, change fun
 	}
 	k.row = row
 	n.people.byID[id] = k
+	n.people.called(id, row)
 	return nil
 }
 
@@ -142,6 +168,9 @@ func (n *Node) contact(id PersonID, k *known) Contact {
 	}
 	if c.Name == "" {
 		c.Name = c.Claimed
+	}
+	if k.row.Another != 0 {
+		c.NewDevice = time.UnixMilli(k.row.Another).UTC()
 	}
 	return c
 }
@@ -272,8 +301,11 @@ func (n *Node) ChangeContact(ctx context.Context, id PersonID, c ContactChange) 
 		if c.Verified != nil {
 			row.Verified = 0
 			if *c.Verified {
-				row.Verified = time.Now().UnixMilli()
+				row.Verified, row.Another = time.Now().UnixMilli(), 0
 			}
+		}
+		if c.Seen != nil && *c.Seen {
+			row.Another = 0
 		}
 	})
 	if err != nil {
@@ -347,8 +379,43 @@ func (n *Node) DeleteContact(ctx context.Context, id PersonID) error {
 		return err
 	}
 	delete(n.people.byID, id)
+	n.people.given.Delete(id)
 	n.bell.node()
 	return nil
+}
+
+// maxDevices is how many devices of a person are remembered; of more the oldest go.
+const maxDevices = 32
+
+// noteDevices takes in which devices a person uses in the direct topic. One that
+// comes after the first is told of: so would be somebody who has got hold of the
+// account's secret.
+func (n *Node) noteDevices(ctx context.Context, c correspondent) error {
+	now := c.topic.devicesOf(c.id)
+	n.people.mu.Lock()
+	defer n.people.mu.Unlock()
+	k := n.people.byID[c.id]
+	if k == nil {
+		return nil
+	}
+	var fresh [][]byte
+	for _, d := range now {
+		if !slices.ContainsFunc(k.row.Devices, func(b []byte) bool { return string(b) == string(d[:]) }) {
+			fresh = append(fresh, d[:])
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	err := n.savePerson(ctx, c.id, k, func(row *personRow) {
+		if len(row.Devices) > 0 {
+			row.Another = time.Now().UnixMilli()
+		}
+		all := slices.Concat(row.Devices, fresh)
+		row.Devices = all[max(0, len(all)-maxDevices):]
+	})
+	n.toldOf(k)
+	return err
 }
 
 // Safety is what two people compare to see that nobody stands between them.

@@ -124,6 +124,7 @@ func (n *Node) runPost() {
 		now := time.Now()
 		n.postDo("take in own mail", n.fetchOwn)
 		n.postDo("send letters", n.sendLetters)
+		n.postDo("hand over what was written", n.handOver)
 		n.postDo("renew the key of the contact link", n.renewPrekey)
 		if now.Sub(agreed) >= agreeEvery || n.post.stale() {
 			n.postDo("find keepers", n.findKeepers)
@@ -246,6 +247,9 @@ func (n *Node) sendLetters(ctx context.Context) error {
 				return err
 			}
 			c.waiting = false
+		}
+		if err := errors.Join(n.noteDevices(ctx, c), n.sendHints(ctx, c.topic)); err != nil {
+			return err
 		}
 		if b := n.post.tried(c.id); time.Now().Before(b.next) {
 			continue
@@ -592,6 +596,9 @@ func (n *Node) takeLetter(ctx context.Context, mail []byte) error {
 		}
 		if l.Device != nil {
 			return n.takeDevice(ctx, l.Device, content)
+		}
+		if l.Texts != nil {
+			return n.takeTexts(ctx, l.Topic, l.Texts)
 		}
 		if l.Request != nil {
 			return n.takeRequest(ctx, l, content, p)

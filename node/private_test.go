@@ -422,6 +422,42 @@ func TestPrivateOpenInvitation(t *testing.T) {
 
 // TestRoles lets others write in a broadcast, run a topic with its owner, and ends
 // that again; and somebody who writes nonsense in an open topic.
+// TestCancelInvites: an invitation that was taken back lets nobody in, and one that
+// was used before stays good.
+func TestCancelInvites(t *testing.T) {
+	anna, boris, carla := named(t, t.TempDir(), "Anna"), named(t, t.TempDir(), "Boris"), named(t, t.TempDir(), "Carla")
+	choir := create(t, anna, node.PrivateTopic)
+	var links []string
+	for range 2 {
+		invite, err := choir.Invite(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		links = append(links, invite.Link)
+	}
+	nb := follow(t, boris, links[0])
+	until(t, boris, "to be let in", canPost(t, nb))
+	if n, err := choir.CancelInvites(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d invitations taken back, %v, want 1", n, err)
+	}
+	if n, err := choir.CancelInvites(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d invitations taken back again, %v", n, err)
+	}
+	if _, err := nb.CancelInvites(t.Context()); !errors.Is(err, node.ErrMayNotChange) {
+		t.Errorf("a writer takes invitations back: %v", err)
+	}
+	nc := follow(t, carla, links[1])
+	until(t, carla, "to be refused", func() bool {
+		i, err := nc.Info(t.Context())
+		return err == nil && i.Sealing != nil && i.Sealing.Refused
+	})
+	if _, invited := choir.Members(); invited != 0 {
+		t.Errorf("%d invitations are open", invited)
+	}
+	post(t, nb, "still here")
+	until(t, anna, "the post of who came before", func() bool { return slices.Contains(texts(t, choir), "still here") })
+}
+
 func TestRoles(t *testing.T) {
 	anna, boris := named(t, t.TempDir(), "Anna"), named(t, t.TempDir(), "Boris")
 	news := create(t, anna, node.Broadcast)

@@ -162,12 +162,12 @@ func (t *Topic) grantAnew(ctx context.Context, w Writer) error {
 	if err != nil {
 		return err
 	}
+	t.hold([]*record.Record{r})
 	if err := t.take(ctx, r); err != nil {
+		t.release(r.ID())
 		return err
 	}
-	if err := t.gossip.Publish(ctx, r.Bytes()); err != nil { // history brings it
-		t.node.log.Debug("node: publish a grant", "topic", t.id, "err", err)
-	}
+	t.sendOp(ctx, r)
 	return nil
 }
 
@@ -207,7 +207,7 @@ func (n *Node) rekey(ctx context.Context, old *Topic, key ed25519.PrivateKey, be
 	row := old.row
 	old.mu.RUnlock()
 	before := row
-	row.Writer, row.Introduced, row.ToMembers, row.Admitted = key.Seed(), "", 0, false
+	row.Writer, row.Introduced, row.ToMembers, row.Admitted, row.Acked = key.Seed(), "", 0, false, 0
 	value, err := record.EncodeBody(row)
 	if err == nil && between != nil {
 		err = between()
@@ -225,7 +225,7 @@ func (n *Node) rekey(ctx context.Context, old *Topic, key ed25519.PrivateKey, be
 	next.topic = t
 	t.keepContacts()
 	if err == nil {
-		err = n.drop(ctx, sealPrefix(old.id, old.me))
+		err = errors.Join(n.drop(ctx, sealPrefix(old.id, old.me)), n.drop(ctx, prefixReadBy+old.id.String()))
 	}
 	return t, err
 }

@@ -346,9 +346,10 @@ func (s *sealing) openSome(ctx context.Context) (past, more bool, err error) {
 			s.spoil()
 			return false, false, err
 		}
-		if row, err := s.t.inside(id); err == nil && row.Closed == 0 { // it came twice
+		if row, err := s.t.inside(id); err == nil && row.Closed == 0 { // it came twice, or its text came first
 			b.State = append(b.State, pendKV(s.t.id, pos, true))
 			stuck[id] = storage.Pos{}
+			done.show(s.t, &b, r, row)
 			continue
 		}
 		news, err := s.receive(session, r)
@@ -457,13 +458,18 @@ func (o *opened) add(t *Topic, b *storage.Batch, r *record.Record, plain []byte,
 		return err
 	}
 	b.State = append(b.State, kv)
+	o.show(t, b, r, row)
+	o.size += len(kv.Value)
+	return nil
+}
+
+// show has b say what can be read now.
+func (o *opened) show(t *Topic, b *storage.Batch, r *record.Record, row openRow) {
 	if r.Kind == record.KindSealed {
 		b.Events = append(b.Events, encodeEvent(MessageCreated, t.id, r.ID()))
 	}
 	o.rows = append(o.rows, openedRow{r, row})
 	o.settled = o.settled || row.Kind == record.KindSettings
-	o.size += len(kv.Value)
-	return nil
 }
 
 // tell brings the topic's memory up to what was opened.

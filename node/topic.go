@@ -90,11 +90,15 @@ type Topic struct {
 	recent recent
 	heads  heads
 
-	muted   bool                // of a direct topic: the other person is blocked
-	devices []string            // of a direct topic: peer ids of the other person's
-	acks    map[uint64]struct{} // own records that these have, above row.Acked
-	people  map[Writer]person   // of a sealed topic, who has said so; guarded by mu
-	sealing *sealing            // nil in a topic that is not sealed, or not known yet; set once, before ready is closed
+	muted     bool                // of a direct topic: the other person is blocked
+	toldForks map[string]int      // how many forks a peer was told of
+	held      map[record.ID]held  // own records that nobody is to see yet
+	hide      *bool               // whether origins are hidden, nil as the kind has it
+	readTo    uint64              // of a direct topic: the other has read own records up to that
+	devices   []string            // of a direct topic: peer ids of the other person's
+	acks      map[uint64]struct{} // own records that these have, above row.Acked
+	people    map[Writer]person   // of a sealed topic, who has said so; guarded by mu
+	sealing   *sealing            // nil in a topic that is not sealed, or not known yet; set once, before ready is closed
 
 	opened   time.Time
 	compared atomic.Bool // with a follower, since it was opened
@@ -181,7 +185,7 @@ func (n *Node) openTopic(id TopicID, row topicRow, instead *Topic) (*Topic, erro
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
 		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), locks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
-		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{},
+		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{}, held: map[record.ID]held{}, toldForks: map[string]int{},
 	}
 	t.me, t.opened = record.WriterOf(t.key), time.Now()
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
@@ -238,7 +242,7 @@ func (t *Topic) load() error {
 	if err := t.applyAll(); err != nil {
 		return err
 	}
-	if err := errors.Join(t.loadForks(), t.loadMarks()); err != nil {
+	if err := errors.Join(t.loadForks(), t.loadMarks(), t.loadReadBy(), t.loadHide()); err != nil {
 		return err
 	}
 	if draft, err := t.node.store.State(prefixDraft + t.id.String()); err == nil {
@@ -421,6 +425,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	called := ""
 	if err == nil { // before t.mu is held
 		info.Whom, called = whom, t.node.nameOf(whom)
+		info.Live = t.node.liveOf(t.id)
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -429,7 +434,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	if t.read != nil {
 		info.ReadUpTo = RecordID(t.read.ID)
 	}
-	info.Completeness, info.Keep = complete, t.row.Keep
+	info.Completeness, info.Keep, info.HidesOrigin = complete, t.row.Keep, t.hidesLocked()
 	if t.state != nil {
 		info.Kind, info.Description = t.state.Kind(), t.state.Description()
 		if name := t.state.Name(); name != "" { // a sealed one may not have been read yet
@@ -561,13 +566,13 @@ func (t *Topic) Leave(ctx context.Context) error {
 	delete(n.byGossip, gossipName(t.id))
 	n.mu.Unlock()
 	t.close()
-	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}, {Key: prefixFade + t.id.String()}}
+	gone := []storage.KV{{Key: prefixTopic + t.id.String()}, {Key: prefixDraft + t.id.String()}, {Key: prefixRead + t.id.String()}, {Key: prefixShed + t.id.String()}, {Key: prefixFade + t.id.String()}, {Key: prefixReadBy + t.id.String()}, {Key: prefixHide + t.id.String()}}
 	// The records go first: after a crash between the two the topic is still
 	// listed, and can be left again.
 	if err := n.store.DropSpace(ctx, t.space()); err != nil {
 		return fmt.Errorf("node: leave: %w", err)
 	}
-	for _, prefix := range []string{prefixOut, prefixFork, prefixSeal, prefixPend, prefixOpen} {
+	for _, prefix := range []string{prefixOut, prefixFork, prefixSeal, prefixPend, prefixOpen, prefixLetter} {
 		if err := n.drop(ctx, prefix+t.id.String()+"/"); err != nil {
 			return fmt.Errorf("node: leave: %w", err)
 		}

@@ -137,6 +137,7 @@ const (
 	Handed       State = 2 // own: sent to at least one other node, which has not said yet that it stored it
 	Stored       State = 3 // own: at least one other node says that it has stored it
 	Acknowledged State = 5 // own, in a direct topic: a device of the other person has it
+	Read         State = 6 // own, in a direct topic: the other person has read it, and both want that to be seen
 )
 
 // Message is one post as people read it.
@@ -158,7 +159,7 @@ type Message struct {
 // Author is who wrote a message.
 type Author struct {
 	Writer Writer
-	Name   string // as the writer claims, may be empty
+	Name   string // given to a contact here, else as the writer claims; may be empty
 	Me     bool
 	// Account is whose device it is, as it has proved. Zero where the topic is not
 	// sealed, or the proof has not come.
@@ -192,8 +193,10 @@ type TopicInfo struct {
 	Followers    int // connected nodes that follow it
 	Completeness Completeness
 	Keep         Keep
+	HidesOrigin  bool     // see Topic.HidesOrigin
 	Sealing      *Sealing // of a private or direct topic
 	Whom         PersonID // of a direct topic: with whom
+	Live         *Live    // of a direct topic: how the other stands now, nil where that is not to be seen
 	Last         *Message
 	Draft        string
 	Created      time.Time // zero while waiting

@@ -32,9 +32,10 @@ func (t *Topic) hear(ctx context.Context, m pubsub.Message) pubsub.Verdict {
 		return pubsub.Reject
 	}
 	t.awaitGenesis(ctx)
+	again := t.cameBack(r, m.From)
 	err = t.take(ctx, r)
 	switch {
-	case err == nil:
+	case err == nil, again && errors.Is(err, errDuplicate):
 		return pubsub.Accept
 	case provablyFalse(err):
 		t.node.log.Debug("node: rejected", "topic", t.id, "from", m.From, "err", err)
@@ -43,6 +44,8 @@ func (t *Topic) hear(ctx context.Context, m pubsub.Message) pubsub.Verdict {
 		if t.park(r) != nil {
 			return pubsub.Reject
 		}
+	case errors.Is(err, errFork):
+		t.tellOfForks(m.From)
 	}
 	t.node.log.Debug("node: ignored", "topic", t.id, "from", m.From, "err", err)
 	return pubsub.Ignore

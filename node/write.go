@@ -440,8 +440,12 @@ func (w *writing) commit(ctx context.Context) error {
 	if sealing != nil && sealing.session != nil {
 		sealing.keep(&w.batch)
 	}
+	t.hold(w.records) // before anybody could ask
 	outcomes, err := t.node.store.Commit(ctx, w.batch)
 	if err != nil {
+		for _, r := range w.records {
+			t.release(r.ID())
+		}
 		if sealing != nil {
 			sealing.spoil()
 		}

@@ -142,6 +142,8 @@ func standing(c api.Contact) string {
 		return "asks to write to you; accept with: linnet contact accept"
 	case c.Waiting:
 		return "waiting for an answer"
+	case c.NewDevice != "":
+		return "writes from a new device; compare safety numbers again if you did not expect that"
 	case c.Verified:
 		return "verified"
 	}

@@ -62,18 +62,22 @@ func (p *program) deviceList() *cobra.Command {
 
 func (p *program) deviceAdd() *cobra.Command {
 	var name string
+	var history bool
 	c := &cobra.Command{
-		Use:     "add LINK",
-		Short:   "Make a fresh Linnet on another computer one of yours",
-		Long:    `Make a fresh Linnet on another computer one of yours. LINK is what "linnet contact link" prints there.`,
-		Example: `  linnet device add linnet:Qw… --name "Laptop"`,
+		Use:   "add LINK",
+		Short: "Make a fresh Linnet on another computer one of yours",
+		Long: `Make a fresh Linnet on another computer one of yours. LINK is what "linnet contact
+link" prints there. What was written in private and direct topics before, it can
+read only with --history: then this computer hands that over bit by bit, while
+both run.`,
+		Example: `  linnet device add linnet:Qw… --name "Laptop" --history`,
 		Args:    words(1, 1, "give the link of the other computer, all of it, in quotes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := p.connect()
 			if err != nil {
 				return err
 			}
-			d, err := client.AddDevice(cmd.Context(), api.DeviceAdd{Link: args[0], Name: name})
+			d, err := client.AddDevice(cmd.Context(), api.DeviceAdd{Link: args[0], Name: name, History: history})
 			if err != nil {
 				return err
 			}
@@ -82,6 +86,7 @@ func (p *program) deviceAdd() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "what to call the other computer")
+	c.Flags().BoolVar(&history, "history", false, "it also gets what was written in private and direct topics before")
 	return c
 }
 

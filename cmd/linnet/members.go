@@ -51,6 +51,38 @@ are connected. An admin invites, removes and renames as you do.`,
 	return c
 }
 
+func (p *program) topicUninvite() *cobra.Command {
+	return &cobra.Command{
+		Use:   "uninvite TOPIC",
+		Short: "Take back the invitations to a topic that nobody has used",
+		Long: `Take back the invitations to a topic that nobody has used: their links let nobody
+in any more. Somebody who has used one and was not let in yet stays outside too.`,
+		Example: `  linnet topic uninvite Choir`,
+		Args:    words(1, 1, "name one topic"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, t, err := p.named(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			n, err := client.CancelInvites(cmd.Context(), t.ID)
+			if err != nil {
+				return err
+			}
+			p.print(api.InvitesCancelled{Cancelled: n}, func() {
+				switch n {
+				case 0:
+					fmt.Fprintf(p.out, "No invitation to %s was open.\n", called(t))
+				case 1:
+					fmt.Fprintf(p.out, "Took back 1 invitation to %s.\n", called(t))
+				default:
+					fmt.Fprintf(p.out, "Took back %d invitations to %s.\n", n, called(t))
+				}
+			})
+			return nil
+		},
+	}
+}
+
 func (p *program) topicPromote() *cobra.Command {
 	return &cobra.Command{
 		Use:     "promote TOPIC MEMBER",

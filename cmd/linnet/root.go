@@ -56,7 +56,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 no node running.`,
 	root.PersistentFlags().StringVar(&p.data, "data", "", "data folder (also LINNET_DATA; default: the usual one of your system)")
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write JSON for programs, errors too (on stderr)")
 	p.run.add(root)
-	root.AddCommand(p.runCommand(), p.mirror(), p.topic(), p.link(), p.post(), p.name(), p.contact(), p.device(), p.send(), p.read(), p.export(), p.importing(), p.open(), p.lock(), p.unlock(), p.passphrase(), p.wipe(), p.phrase(), p.backup(), p.restore(), p.doctor(), p.version())
+	root.AddCommand(p.runCommand(), p.mirror(), p.topic(), p.link(), p.post(), p.name(), p.contact(), p.hints(), p.device(), p.send(), p.read(), p.export(), p.importing(), p.open(), p.lock(), p.unlock(), p.passphrase(), p.wipe(), p.phrase(), p.backup(), p.restore(), p.doctor(), p.version())
 	return root
 }
 

@@ -24,11 +24,11 @@ name, its id, or the first letters of its id (4 at least).`,
 		Example: "  linnet topic list",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return misuse("say what to do with a topic: create, list, show, change, join, leave, repair, keep, invite, members or remove")
+			return misuse("say what to do with a topic: create, list, show, change, join, leave, repair, keep, invite, uninvite, members, promote, remove or hide")
 		},
 	}
 	c.AddCommand(p.topicCreate(), p.topicList(), p.topicShow(), p.topicJoin(), p.topicLeave(), p.topicRepair(), p.topicKeep(),
-		p.topicChange(), p.topicInvite(), p.topicMembers(), p.topicPromote(), p.topicRemove())
+		p.topicChange(), p.topicInvite(), p.topicUninvite(), p.topicMembers(), p.topicPromote(), p.topicRemove(), p.topicHide())
 	return c
 }
 
@@ -183,6 +183,9 @@ func (p *program) show(t api.Topic, members []api.Member) {
 		row("Arriving", fmt.Sprintf("%d of %d records", pr.Done, pr.Total))
 	}
 	row("Kept here", kept(t.Retention))
+	if t.HideOrigin {
+		row("Where it comes from", "hidden: what you write goes along a line of others first")
+	}
 	if sealed(t.Kind) {
 		row("Link to keep it, not to read", line(t.Link))
 	} else {
@@ -241,6 +244,45 @@ func (p *program) topicRepair() *cobra.Command {
 			}
 			p.print(map[string]string{"asking": t.ID}, func() {
 				fmt.Fprintf(p.out, "Asking. See how it stands with: %s\n", desktop.Command("topic show "+short(t.ID), p.data))
+			})
+			return nil
+		},
+	}
+}
+
+func (p *program) topicHide() *cobra.Command {
+	return &cobra.Command{
+		Use:   "hide TOPIC [on|off]",
+		Short: "Hide that what is written here comes from this computer",
+		Long: `Hide that what is written here comes from this computer: it goes along a line of
+other followers before one of them publishes it, so that somebody who is connected
+to everybody cannot tell who wrote it. It takes about a second longer. Private
+topics do so until you switch it off; in a conversation of two there is nobody to
+hide among.`,
+		Example: `  linnet topic hide Neighbours
+  linnet topic hide Choir off`,
+		Args: words(1, 2, "name one topic, and perhaps on or off"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			hide := len(args) == 1 || args[1] == "on"
+			if !hide && args[1] != "off" {
+				return misuse("say on or off, not %q", args[1])
+			}
+			client, t, err := p.named(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if t, err = client.ChangeTopic(cmd.Context(), t.ID, api.TopicPatch{HideOrigin: &hide}); err != nil {
+				return err
+			}
+			p.print(t, func() {
+				switch {
+				case t.Kind == api.KindDirect:
+					fmt.Fprintln(p.out, "This is a conversation of two: there is nobody to hide among.")
+				case t.HideOrigin:
+					fmt.Fprintf(p.out, "What you write in %s goes along a line of others first.\n", called(t))
+				default:
+					fmt.Fprintf(p.out, "What you write in %s goes straight to everybody.\n", called(t))
+				}
 			})
 			return nil
 		},

@@ -18,9 +18,11 @@ const (
 	PathMessage    = "/topics/{id}/messages/{message}"
 	PathRead       = "/topics/{id}/read"
 	PathDraft      = "/topics/{id}/draft"
+	PathTyping     = "/topics/{id}/typing"           // POST: the other person of a direct topic may see it, for six seconds
+	PathHints      = "/me/hints"                     // GET, PATCH Hints: what others may see of you
 	PathMembers    = "/topics/{id}/members"          // GET
 	PathMember     = "/topics/{id}/members/{writer}" // PATCH MemberPatch, DELETE: end a writer's rights
-	PathInvites    = "/topics/{id}/invites"          // POST ?role= -> Invite
+	PathInvites    = "/topics/{id}/invites"          // POST ?role= -> Invite, DELETE -> InvitesCancelled
 	PathRepair     = "/topics/{id}/repair"           // POST: ask others again for what is missing
 	PathExport     = "/bundles/export"               // POST Export -> the bundle, application/vnd.linnet.bundle
 	PathImport     = "/bundles/import"               // POST a bundle -> ImportReport

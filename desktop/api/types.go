@@ -33,6 +33,7 @@ const (
 	StateHanded       = "handed"       // sent to at least one other node, which has not said yet that it stored it
 	StateStored       = "stored"       // at least one other node says that it has stored it, see StoredBy
 	StateAcknowledged = "acknowledged" // in a direct topic: a device of the other person has it
+	StateRead         = "read"         // in a direct topic: the other person has read it, and both have switched receipts on
 	StateReceived     = "received"     // written by somebody else, stored here
 )
 
@@ -94,6 +95,21 @@ type Me struct {
 	Phrase  string `json:"phrase" enum:"unchecked,checked,absent" doc:"Whether the recovery phrase was written down; absent on a device that has none"`
 }
 
+// Hints is what the other person of a direct topic may see of you. All are off until
+// you switch them on, and who shows nothing is shown nothing. In a PATCH absent
+// fields stay.
+type Hints struct {
+	Receipts *bool `json:"receipts,omitempty" doc:"Up to where you have read"`
+	Typing   *bool `json:"typing,omitempty" doc:"That you are typing"`
+	Presence *bool `json:"presence,omitempty" doc:"That you are using Linnet"`
+}
+
+// Live is how the other person of a direct topic stands right now.
+type Live struct {
+	Typing bool `json:"typing"`
+	Here   bool `json:"here"`
+}
+
 // MePatch changes the person's name.
 type MePatch struct {
 	Name string `json:"name" minLength:"1" maxLength:"128"`
@@ -132,6 +148,7 @@ type TopicPatch struct {
 	Name        *string    `json:"name,omitempty" minLength:"1" maxLength:"128"`
 	Description *string    `json:"description,omitempty" maxLength:"2048"`
 	Retention   *Retention `json:"retention,omitempty"`
+	HideOrigin  *bool      `json:"hide_origin,omitempty" doc:"See Topic; not for direct topics"`
 	// NewcomersRead needs the role owner or admin of a private topic.
 	// FadeSeconds needs the role owner or admin of a private topic, or a direct one.
 	FadeSeconds   *int `json:"fade_seconds,omitempty" minimum:"0" maximum:"315360000" doc:"Messages written from now on disappear after so long from the computers of all who take part; 0 never. Nothing can force a changed program, or a photograph, to forget"`
@@ -158,9 +175,11 @@ type Topic struct {
 	Followers    int          `json:"followers" doc:"Nodes connected right now that follow this topic"`
 	Completeness Completeness `json:"completeness"`
 	Retention    Retention    `json:"retention"`
+	HideOrigin   bool         `json:"hide_origin" doc:"What is written here goes along a line of other nodes before it is published, so that nobody who watches can tell where it comes from. It takes about a second longer. Concerns this computer only; on in private topics until it is switched off"`
 	Last         *Message     `json:"last,omitempty" doc:"Newest message"`
 	Draft        string       `json:"draft"`
 	Contact      string       `json:"contact,omitempty" doc:"Of a direct topic: the id of the contact"`
+	Live         *Live        `json:"live,omitempty" doc:"Of a direct topic: how the other person stands right now; absent where you have not switched that on"`
 	Sealing      *Sealing     `json:"sealing,omitempty" doc:"Of a private or direct topic"`
 	Created      string       `json:"created" format:"date-time"`
 	Joined       string       `json:"joined" format:"date-time"`
@@ -197,6 +216,11 @@ type MemberList struct {
 	Invited int      `json:"invited" doc:"Invitations that nobody has taken up"`
 }
 
+// InvitesCancelled answers DELETE PathInvites.
+type InvitesCancelled struct {
+	Cancelled int `json:"cancelled" doc:"Invitations that nobody had used, and that let nobody in any more"`
+}
+
 // Invite is a link that makes whoever uses it first a member of a private topic, or
 // lets them write in a broadcast.
 type Invite struct {
@@ -215,6 +239,8 @@ type Contact struct {
 	Verified bool   `json:"verified" doc:"You compared the safety number"`
 	Blocked  bool   `json:"blocked"`
 	Added    string `json:"added" format:"date-time"`
+	// NewDevice calls for care: whoever has the person's recovery phrase can make one.
+	NewDevice string `json:"new_device,omitempty" format:"date-time" doc:"When the person began to write from a device that was not known here, until devices_seen; absent for none"`
 }
 
 // ContactList is the answer to GET PathContacts, by name.
@@ -234,6 +260,7 @@ type ContactPatch struct {
 	Blocked  *bool   `json:"blocked,omitempty"`
 	Accepted *bool   `json:"accepted,omitempty" doc:"True accepts a request"`
 	Verified *bool   `json:"verified,omitempty" doc:"False takes a verification back"`
+	Seen     *bool   `json:"devices_seen,omitempty" doc:"True: the notice of a new device was read"`
 }
 
 // Safety is what two people compare to see that nobody stands between them.
@@ -285,8 +312,9 @@ type DeviceList struct {
 // DeviceAdd makes a fresh installation a device of the person. Link is what
 // GET PathMeLink says there.
 type DeviceAdd struct {
-	Link string `json:"link" minLength:"1" maxLength:"65536"`
-	Name string `json:"name,omitempty" maxLength:"128" doc:"What to call the device"`
+	Link    string `json:"link" minLength:"1" maxLength:"65536"`
+	Name    string `json:"name,omitempty" maxLength:"128" doc:"What to call the device"`
+	History bool   `json:"history,omitempty" doc:"It also gets what was written in private and direct topics before, bit by bit, while both run"`
 }
 
 // DeviceRemoved answers the removal of a device.
@@ -426,7 +454,7 @@ type TopicList struct {
 // Author is who wrote a message.
 type Author struct {
 	ID   string `json:"id" doc:"The writer's public key in this topic"`
-	Name string `json:"name" doc:"What the writer calls itself; claimed, may be empty"`
+	Name string `json:"name" doc:"The name that you gave to a contact, else what the writer calls itself: claimed, may be empty"`
 	Me   bool   `json:"me"`
 	// Account is proved in sealed topics only.
 	Account string `json:"account,omitempty" doc:"The person's account key, hex; only in private and direct topics, where it is proved"`
@@ -451,7 +479,7 @@ type Message struct {
 	Text     string   `json:"text"`
 	Entities []Entity `json:"entities"`
 	ReplyTo  string   `json:"reply_to,omitempty"`
-	State    string   `json:"state" enum:"queued,handed,stored,acknowledged,received"`
+	State    string   `json:"state" enum:"queued,handed,stored,acknowledged,read,received"`
 	StoredBy int      `json:"stored_by,omitempty" doc:"How many nodes said that they have stored it since the program started; there may be more"`
 	Bodiless bool     `json:"bodiless,omitempty" doc:"The text is not kept here any more"`
 	Closed   string   `json:"closed,omitempty" enum:"pending,before,erased,lost,forged,faded" doc:"Of a sealed message: why its text cannot be read here; absent when it can"`

@@ -180,6 +180,22 @@ func (c *Client) SetMe(ctx context.Context, p api.MePatch) (api.Me, error) {
 	return call[api.Me](ctx, c, http.MethodPatch, api.PathMe, p)
 }
 
+// Hints returns what others may see of this person while they talk.
+func (c *Client) Hints(ctx context.Context) (api.Hints, error) {
+	return call[api.Hints](ctx, c, http.MethodGet, api.PathHints, nil)
+}
+
+// SetHints changes it.
+func (c *Client) SetHints(ctx context.Context, h api.Hints) (api.Hints, error) {
+	return call[api.Hints](ctx, c, http.MethodPatch, api.PathHints, h)
+}
+
+// Typing lets the other person of a direct topic see that this one is typing.
+func (c *Client) Typing(ctx context.Context, topic string) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, at(api.PathTyping, topic), nil)
+	return err
+}
+
 // Peers returns who is connected.
 func (c *Client) Peers(ctx context.Context) (api.PeerList, error) {
 	return call[api.PeerList](ctx, c, http.MethodGet, api.PathPeers, nil)
@@ -223,6 +239,13 @@ func (c *Client) Invite(ctx context.Context, topic, role string) (api.Invite, er
 		path += "?" + url.Values{"role": {role}}.Encode()
 	}
 	return call[api.Invite](ctx, c, http.MethodPost, path, nil)
+}
+
+// CancelInvites takes back the invitations to a topic that nobody has used, and
+// returns how many.
+func (c *Client) CancelInvites(ctx context.Context, topic string) (int, error) {
+	done, err := call[api.InvitesCancelled](ctx, c, http.MethodDelete, at(api.PathInvites, topic), nil)
+	return done.Cancelled, err
 }
 
 // SetRole gives a member, by its author's id, a higher role.

@@ -74,7 +74,7 @@ func (s *Server) changeContact(ctx context.Context, in *struct {
 		return nil, err
 	}
 	c, err := s.node.ChangeContact(ctx, id, node.ContactChange{
-		Name: in.Body.Name, Blocked: in.Body.Blocked, Accepted: in.Body.Accepted, Verified: in.Body.Verified,
+		Name: in.Body.Name, Blocked: in.Body.Blocked, Accepted: in.Body.Accepted, Verified: in.Body.Verified, Seen: in.Body.Seen,
 	})
 	return s.showContact(ctx, c, err)
 }
@@ -159,6 +159,9 @@ func apiContact(c node.Contact) api.Contact {
 	}
 	if c.Topic != (node.TopicID{}) {
 		out.Topic = c.Topic.String()
+	}
+	if !c.NewDevice.IsZero() {
+		out.NewDevice = stamp(c.NewDevice)
 	}
 	return out
 }

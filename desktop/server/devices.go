@@ -38,7 +38,7 @@ func apiDevice(d node.Device) api.Device {
 }
 
 func (s *Server) addDevice(ctx context.Context, in *struct{ Body api.DeviceAdd }) (*body[api.Device], error) {
-	d, err := s.node.AddDevice(ctx, in.Body.Link, in.Body.Name)
+	d, err := s.node.AddDevice(ctx, in.Body.Link, in.Body.Name, in.Body.History)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}

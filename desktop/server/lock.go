@@ -27,7 +27,8 @@ var needless = map[string]bool{
 // where it is locked.
 func (s *Server) withNode(contract http.Handler, w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, api.Prefix)
-	if s.counts(r, path) {
+	counts := s.counts(r, path)
+	if counts {
 		s.gate.Touch()
 		defer s.gate.Touch()
 	}
@@ -43,6 +44,9 @@ func (s *Server) withNode(contract http.Handler, w http.ResponseWriter, r *http.
 		return
 	}
 	defer use.Done()
+	if counts {
+		use.Node.Used()
+	}
 	s.mu.Lock()
 	if s.node != use.Node { // of the opening before, which nobody uses any more
 		s.node = use.Node

@@ -39,6 +39,18 @@ func (s *Server) invite(ctx context.Context, in *struct {
 	return answer(api.Invite{Link: invite.Link, Expires: stamp(invite.Expires)}), nil
 }
 
+func (s *Server) cancelInvites(ctx context.Context, in *InTopic) (*body[api.InvitesCancelled], error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	n, err := t.CancelInvites(ctx)
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return answer(api.InvitesCancelled{Cancelled: n}), nil
+}
+
 func (s *Server) changeMember(ctx context.Context, in *struct {
 	InTopic
 	Writer string `path:"writer" maxLength:"64" doc:"The id of the member's author"`

@@ -149,7 +149,7 @@ func (s *Server) search(ctx context.Context, in *struct {
 	return answer(page), nil
 }
 
-var states = map[node.State]string{node.Received: api.StateReceived, node.Queued: api.StateQueued, node.Handed: api.StateHanded, node.Stored: api.StateStored, node.Acknowledged: api.StateAcknowledged}
+var states = map[node.State]string{node.Received: api.StateReceived, node.Queued: api.StateQueued, node.Handed: api.StateHanded, node.Stored: api.StateStored, node.Acknowledged: api.StateAcknowledged, node.Read: api.StateRead}
 
 // apiMessage is a message in the words of the contract.
 func apiMessage(m node.Message) api.Message {

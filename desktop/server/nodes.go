@@ -15,6 +15,9 @@ func (s *Server) nodeRoutes(a huma.API) {
 		func(context.Context, *struct{}) (*body[api.Node], error) { return answer(s.apiNode()), nil })
 	huma.Register(a, operation(http.MethodGet, api.PathMe, "get-me", "The person", http.StatusOK),
 		func(context.Context, *struct{}) (*body[api.Me], error) { return answer(s.apiMe()), nil })
+	huma.Register(a, operation(http.MethodGet, api.PathHints, "get-hints", "What others may see of you while you talk", http.StatusOK),
+		func(context.Context, *struct{}) (*body[api.Hints], error) { return answer(s.apiHints()), nil })
+	huma.Register(a, operation(http.MethodPatch, api.PathHints, "change-hints", "Change what others may see of you while you talk", http.StatusOK), s.changeHints)
 	huma.Register(a, operation(http.MethodPatch, api.PathMe, "change-me", "Change the person's name", http.StatusOK), s.changeMe)
 	huma.Register(a, operation(http.MethodGet, api.PathPeers, "list-peers", "Nodes connected right now", http.StatusOK), s.listPeers)
 	huma.Register(a, operation(http.MethodPost, api.PathPeers, "add-peer", "Connect to an address now", http.StatusOK), s.addPeer)
@@ -43,6 +46,27 @@ func (s *Server) changeMe(ctx context.Context, in *struct{ Body api.MePatch }) (
 		return nil, s.fail(ctx, err)
 	}
 	return answer(s.apiMe()), nil
+}
+
+func (s *Server) apiHints() api.Hints {
+	h := s.node.Hints()
+	return api.Hints{Receipts: &h.Receipts, Typing: &h.Typing, Presence: &h.Presence}
+}
+
+func (s *Server) changeHints(ctx context.Context, in *struct{ Body api.Hints }) (*body[api.Hints], error) {
+	h := s.node.Hints()
+	for _, x := range []struct {
+		to  *bool
+		say *bool
+	}{{&h.Receipts, in.Body.Receipts}, {&h.Typing, in.Body.Typing}, {&h.Presence, in.Body.Presence}} {
+		if x.say != nil {
+			*x.to = *x.say
+		}
+	}
+	if err := s.node.SetHints(ctx, h); err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return answer(s.apiHints()), nil
 }
 
 func (s *Server) listPeers(context.Context, *struct{}) (*body[api.PeerList], error) {

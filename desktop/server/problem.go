@@ -64,7 +64,7 @@ var faults = []struct {
 	title  string
 	detail string // empty: the error's own text
 }{
-	{node.ErrMayNotPost, api.CodeMayNotPost, "You may not write in this topic", "Only those whom its owner named write here; everybody reads."},
+	{node.ErrMayNotPost, api.CodeMayNotPost, "You may not write in this topic", "Only those whom its owner named write here; in a private topic, only its members."},
 	{node.ErrMayNotChange, api.CodeMayNotChange, "You may not change this topic", "Only its owner and admins may."},
 	{node.ErrNotSealed, api.CodeNotSealed, "Only a private topic has members", "For this one, pass its link on."},
 	{node.ErrNoAccount, api.CodeNoAccount, "This device cannot do that", "Only the one where Linnet was first set up, or one restored from the recovery phrase, has the account's secret."},

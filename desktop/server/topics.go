@@ -20,11 +20,13 @@ func (s *Server) topicRoutes(a huma.API) {
 	huma.Register(a, operation(http.MethodPatch, api.PathTopic, "change-topic", "Change name, description, or what is kept here", http.StatusOK), s.changeTopic)
 	huma.Register(a, operation(http.MethodGet, api.PathMembers, "list-members", "Who was given a role in a topic; in a private or direct one, who reads it", http.StatusOK), s.members)
 	huma.Register(a, operation(http.MethodPost, api.PathInvites, "invite", "Make a link by which one person becomes a member of a private topic, or may write in a broadcast", http.StatusCreated), s.invite)
+	huma.Register(a, operation(http.MethodDelete, api.PathInvites, "cancel-invites", "Take back the invitations that nobody has used", http.StatusOK), s.cancelInvites)
 	huma.Register(a, operation(http.MethodPatch, api.PathMember, "change-member", "Make a member an admin", http.StatusNoContent), s.changeMember)
 	huma.Register(a, operation(http.MethodDelete, api.PathMember, "remove-member", "End the rights of a writer; in a private topic it reads nothing more", http.StatusNoContent), s.removeMember)
 	huma.Register(a, operation(http.MethodPost, api.PathRepair, "repair-topic", "Ask others again for what is missing", http.StatusAccepted), s.repair)
 	huma.Register(a, operation(http.MethodDelete, api.PathTopic, "leave-topic", "Leave a topic and delete what is stored of it here", http.StatusNoContent), s.leaveTopic)
 	huma.Register(a, operation(http.MethodPut, api.PathRead, "mark-read", "Note how far was read", http.StatusNoContent), s.markRead)
+	huma.Register(a, operation(http.MethodPost, api.PathTyping, "typing", "Let the other person of a direct topic see that you are typing, if you have switched that on", http.StatusNoContent), s.typing)
 	huma.Register(a, operation(http.MethodPut, api.PathDraft, "keep-draft", "Keep a text that was not sent yet", http.StatusNoContent), s.keepDraft)
 }
 
@@ -123,6 +125,11 @@ func (s *Server) changeTopic(ctx context.Context, in *struct {
 			return nil, s.fail(ctx, err)
 		}
 	}
+	if hide := in.Body.HideOrigin; hide != nil {
+		if err := t.SetHidesOrigin(ctx, *hide); err != nil {
+			return nil, s.fail(ctx, err)
+		}
+	}
 	return s.showTopic(ctx, t)
 }
 
@@ -202,6 +209,15 @@ func (s *Server) keepDraft(ctx context.Context, in *struct {
 	return nil, nil
 }
 
+func (s *Server) typing(ctx context.Context, in *InTopic) (*struct{}, error) {
+	t, err := s.topic(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	t.Typing(ctx)
+	return nil, nil
+}
+
 func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.LinkPreview], error) {
 	if c, known, err := s.node.PreviewContact(in.Body.Link); err == nil {
 		return answer(api.LinkPreview{Kind: api.KindContact, Name: c.Name, Verified: true, Joined: known, Contact: apiContact(c).ID}), nil
@@ -241,7 +257,7 @@ func apiTopic(i node.TopicInfo) api.Topic {
 	t := api.Topic{
 		ID: i.ID.String(), Kind: i.Kind.String(), Name: i.Name, Description: i.Description, Link: i.Link,
 		Role: i.Role.String(), CanPost: i.CanPost, Unread: i.Unread, Followers: i.Followers,
-		Completeness: apiCompleteness(i.Completeness), Retention: apiRetention(i.Keep), Draft: i.Draft, Joined: stamp(i.Joined),
+		Completeness: apiCompleteness(i.Completeness), Retention: apiRetention(i.Keep), HideOrigin: i.HidesOrigin, Draft: i.Draft, Joined: stamp(i.Joined),
 	}
 	if !i.Created.IsZero() {
 		t.Created = stamp(i.Created)
@@ -251,6 +267,9 @@ func apiTopic(i node.TopicInfo) api.Topic {
 	}
 	if i.Whom != (node.PersonID{}) {
 		t.Contact = hex.EncodeToString(i.Whom[:])
+	}
+	if i.Live != nil {
+		t.Live = &api.Live{Typing: i.Live.Typing, Here: i.Live.Here}
 	}
 	t.Sealing = apiSealing(i)
 	if i.Last != nil {

@@ -17,6 +17,7 @@ const (
 // letters as it takes.
 type Device struct {
 	Secret      [SecretSize]byte // of the contact link of the installation
+	Token       [SecretSize]byte // will stand in each Texts for it
 	Certificate []byte           // by the account, see identity.OpenCertificate
 	Name        string           // what the person calls itself
 	Part, Parts uint64           // this is number Part of Parts, from 0
@@ -64,6 +65,7 @@ func DecodeItem(b []byte) (i Item, err error) {
 type wireDevice struct {
 	_           struct{} `cbor:",toarray"`
 	Secret      []byte
+	Token       []byte
 	Certificate []byte
 	Name        string
 	Part, Parts uint64
@@ -74,7 +76,7 @@ func (d *Device) wire() *wireDevice {
 	if d == nil {
 		return nil
 	}
-	w := &wireDevice{Secret: d.Secret[:], Certificate: d.Certificate, Name: d.Name, Part: d.Part, Parts: d.Parts, Items: d.Items}
+	w := &wireDevice{Secret: d.Secret[:], Token: d.Token[:], Certificate: d.Certificate, Name: d.Name, Part: d.Part, Parts: d.Parts, Items: d.Items}
 	if w.Items == nil {
 		w.Items = [][]byte{}
 	}
@@ -85,11 +87,11 @@ func (w *wireDevice) device() *Device {
 	if w == nil {
 		return nil
 	}
-	return &Device{Secret: [SecretSize]byte(w.Secret), Certificate: w.Certificate, Name: w.Name, Part: w.Part, Parts: w.Parts, Items: w.Items}
+	return &Device{Secret: [SecretSize]byte(w.Secret), Token: [SecretSize]byte(w.Token), Certificate: w.Certificate, Name: w.Name, Part: w.Part, Parts: w.Parts, Items: w.Items}
 }
 
 func (w *wireDevice) check() error {
-	if w != nil && (len(w.Secret) != SecretSize || len(w.Certificate) > MaxIntroduction || len(w.Name) > maxName ||
+	if w != nil && (len(w.Secret) != SecretSize || len(w.Token) != SecretSize || len(w.Certificate) > MaxIntroduction || len(w.Name) > maxName ||
 		w.Parts > maxParts || w.Part >= w.Parts || len(w.Items) > MaxItems) {
 		return fmt.Errorf("%w: sizes of an offer to a device", ErrForm)
 	}

@@ -38,7 +38,10 @@ type Letter struct {
 	Request *Request
 	// Device, if there is one, makes the receiver a device of the sender's; nothing
 	// else is in such a letter.
-	Device  *Device
+	Device *Device
+	// Texts, if there is one, tells another device of the sender's what was in sealed
+	// records of Topic before it came; nothing else is in such a letter.
+	Texts   *Texts
 	Records [][]byte
 }
 
@@ -58,6 +61,7 @@ type wire struct {
 	Contact string
 	Request *wireRequest
 	Device  *wireDevice
+	Texts   *wireTexts
 	Records [][]byte
 }
 
@@ -73,7 +77,7 @@ const version = 1
 
 // Encode writes the letter.
 func (l Letter) Encode() ([]byte, error) {
-	w := wire{Version: version, Topic: l.Topic[:], Contact: l.Contact, Device: l.Device.wire(), Records: l.Records}
+	w := wire{Version: version, Topic: l.Topic[:], Contact: l.Contact, Device: l.Device.wire(), Texts: l.Texts.wire(), Records: l.Records}
 	if w.Records == nil {
 		w.Records = [][]byte{}
 	}
@@ -95,7 +99,7 @@ func Decode(b []byte) (Letter, error) {
 	if err := w.check(); err != nil {
 		return Letter{}, err
 	}
-	l := Letter{Topic: record.TopicID(w.Topic), Contact: w.Contact, Device: w.Device.device(), Records: w.Records}
+	l := Letter{Topic: record.TopicID(w.Topic), Contact: w.Contact, Device: w.Device.device(), Texts: w.Texts.texts(), Records: w.Records}
 	if r := w.Request; r != nil {
 		l.Request = &Request{Secret: [SecretSize]byte(r.Secret), Link: r.Link, Writer: record.Writer(r.Writer), Introduction: r.Introduction}
 	}
@@ -111,5 +115,5 @@ func (w wire) check() error {
 	case r != nil && (len(r.Secret) != SecretSize || len(r.Link) > MaxLink || len(r.Writer) != len(record.Writer{}) || len(r.Introduction) > MaxIntroduction):
 		return fmt.Errorf("%w: sizes of a request", ErrForm)
 	}
-	return w.Device.check()
+	return errors.Join(w.Device.check(), w.Texts.check())
 }

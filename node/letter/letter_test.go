@@ -14,7 +14,8 @@ func TestRoundTrip(t *testing.T) {
 	for _, l := range []Letter{
 		{Topic: record.TopicID{1}},
 		{Topic: record.TopicID{3}, Records: slices.Repeat([][]byte{{1}}, MaxRecords)},
-		{Device: &Device{Secret: [16]byte{1}, Certificate: []byte{2}, Name: "Anna", Part: 1, Parts: 3, Items: [][]byte{{3}, {4}}}},
+		{Topic: record.TopicID{4}, Texts: &Texts{Token: [16]byte{7}, Items: slices.Repeat([]Text{{record.ID{8}, record.KindPost, []byte{9}}}, MaxTexts)}},
+		{Device: &Device{Secret: [16]byte{1}, Token: [16]byte{2}, Certificate: []byte{2}, Name: "Anna", Part: 1, Parts: 3, Items: [][]byte{{3}, {4}}}},
 		{Topic: record.TopicID{1}, Contact: "linnet:Q", Records: [][]byte{{1, 2}, {3}}},
 		{Topic: record.TopicID{2}, Request: &Request{Secret: [16]byte{4}, Link: "linnet:x", Writer: record.Writer{5}, Introduction: []byte{6}}, Records: [][]byte{{}}},
 	} {
@@ -37,6 +38,8 @@ func TestLimits(t *testing.T) {
 		"contact":      {Contact: strings.Repeat("x", MaxLink+1)},
 		"records":      {Records: make([][]byte, MaxRecords+1)},
 		"link":         {Request: &Request{Link: strings.Repeat("x", MaxLink+1)}},
+		"texts":        {Texts: &Texts{Items: make([]Text, MaxTexts+1)}},
+		"no kind":      {Texts: &Texts{Items: make([]Text, 1)}},
 		"introduction": {Request: &Request{Introduction: make([]byte, MaxIntroduction+1)}},
 	} {
 		if _, err := l.Encode(); !errors.Is(err, ErrForm) {
@@ -55,6 +58,10 @@ func TestLimits(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	b, err := Letter{Topic: record.TopicID{2}, Request: &Request{Link: "linnet:x", Introduction: []byte{6}}, Records: [][]byte{{1}}}.Encode()
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	if b, err = (Letter{Texts: &Texts{Items: []Text{{record.ID{1}, record.KindPost, []byte{2}}}}}).Encode(); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)

@@ -23,6 +23,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/x/simlibp2p"
 	"github.com/marcopolo/simnet"
 
@@ -37,12 +38,14 @@ type Config struct {
 	Latency time.Duration // one way (25 ms)
 	Mbps    int           // up and down, each node (20)
 	Loss    float64       // part of the packets that get lost, 0 to 1 (none)
+	Bare    int           // hosts on the same network that run no node, see Swarm.Bare (none)
 	Seed    uint64        // of the graph and of what gets lost; printed by New (from the real clock)
 }
 
 // Swarm is a set of running nodes. They are closed with the test.
 type Swarm struct {
 	Nodes []*node.Node
+	Bare  []host.Host // for whoever is to watch or disturb; not connected to anybody
 	Rand  *rand.Rand
 	t     *testing.T
 	air   *air
@@ -56,7 +59,7 @@ func New(t *testing.T, cfg Config) *Swarm {
 	air := newAir(cfg)
 	link := simnet.LinkSettings{BitsPerSecond: cfg.Mbps * simlibp2p.OneMbps}
 	network, meta, err := simlibp2p.SimpleLibp2pNetwork([]simlibp2p.NodeLinkSettingsAndCount{{
-		LinkSettings: simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}, Count: cfg.Nodes,
+		LinkSettings: simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}, Count: cfg.Nodes + cfg.Bare,
 	}}, air.latency, simlibp2p.NetworkSettings{})
 	if err != nil {
 		t.Fatalf("nodetest: %v", err)
@@ -70,9 +73,13 @@ func New(t *testing.T, cfg Config) *Swarm {
 				t.Errorf("nodetest: close node %d: %v", i, err)
 			}
 		}
+		for _, h := range s.Bare {
+			_ = h.Close()
+		}
 		network.Close()
 	})
-	for i, h := range meta.Nodes {
+	s.Bare = meta.Nodes[cfg.Nodes:]
+	for i, h := range meta.Nodes[:cfg.Nodes] {
 		n, err := node.Open(t.Context(), node.Config{Dir: filepath.Join(dir, fmt.Sprint(i)), Host: reach.Wrap(h, nil)})
 		if err != nil {
 			t.Fatalf("nodetest: open node %d: %v", i, err)

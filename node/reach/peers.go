@@ -31,6 +31,17 @@ func (h *Host) Peers() []Peer {
 	return out
 }
 
+// Dialled reports whether a peer is connected, and was dialled by this node.
+func (h *Host) Dialled(id string) bool {
+	p, err := peer.Decode(id)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(h.host.Network().ConnsToPeer(p), func(c network.Conn) bool {
+		return c.Stat().Direction == network.DirOutbound
+	})
+}
+
 // PeerID returns the text form of the peer id of a contact.
 func PeerID(id []byte) (string, error) {
 	p, err := peer.IDFromBytes(id)

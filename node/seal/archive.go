@@ -42,6 +42,10 @@ func (k keptKey) compare(l keptKey) int {
 
 func (k keptKey) row() []byte { return rowKey(rowKept, appendTime(nil, k.time), k.id[:]) }
 
+// given is the row of a key that an inviter gave. It waits there for its record,
+// however many newer ones come before that.
+func (k keptKey) given() []byte { return rowKey(rowGiven, appendTime(nil, k.time), k.id[:]) }
+
 // keep keeps the key of a record that was just opened, if the setting is Last.
 func (s *Session) keep(r Record, id EpochID, k key) {
 	if r.Aside {
@@ -84,6 +88,15 @@ func (s *Session) openArchived(r Record, m *message) ([]byte, error) {
 		k := key(v[33:])
 		if text, err := s.openWith(&k, EpochID(v[1:33]), r, m); err == nil {
 			return text, nil // else an inviter gave a wrong key
+		}
+	}
+	if v := s.get(keptKey{r.Time, r.ID}.given()); len(v) == keptSize {
+		k := key(v[33:])
+		if text, err := s.openWith(&k, EpochID(v[1:33]), r, m); err == nil {
+			s.erase(keptKey{r.Time, r.ID}.given())
+			s.given--
+			s.keep(r, EpochID(v[1:33]), k)
+			return text, nil
 		}
 	}
 	if a, ok := decodeArchived(s.get(rowKey(rowSecret, m.ref[:]))); ok {

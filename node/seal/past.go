@@ -31,6 +31,10 @@ func (s *Session) SetPast(p Past) error {
 	}
 	if p.Last == 0 {
 		clear(s.fresh)
+		for _, row := range s.scan([]byte{rowGiven}) {
+			s.erase(row.Key)
+		}
+		s.given = 0
 	}
 	s.trimKept()
 	s.saveHead()
@@ -121,15 +125,18 @@ func (s *Session) importEpochs(entries []byte) (news News) {
 	return news
 }
 
-// importRecords takes keys as far as there is room: they push out none.
+// importRecords takes keys as far as there is room.
 func (s *Session) importRecords(entries []byte, until int64) (news News) {
 	for e := range slices.Chunk(entries, recordEntry) {
 		r := &reader{b: e}
 		k := keptKey{r.time(), RecordID(r.key())}
-		if r.bad || k.time > until || len(s.kept) >= s.past.Last {
+		if r.bad || k.time > until || s.given >= s.past.Last {
 			continue
 		}
-		s.keepRow(k, slices.Concat([]byte{rowsVersion}, r.rest()))
+		if s.get(k.given()) == nil {
+			s.given++
+		}
+		s.put(k.given(), slices.Concat([]byte{rowsVersion}, r.rest()))
 		news.Records = append(news.Records, k.id)
 	}
 	return news

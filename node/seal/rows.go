@@ -37,6 +37,7 @@ const (
 	rowClosed   = 't' // + ref: an epoch that cannot be opened
 	rowSecret   = 's' // + ref: archive, an epoch's secret
 	rowKept     = 'l' // + time, record id: archive, a record's key
+	rowGiven    = 'g' // + time, record id: a record's key that an inviter gave
 	rowsVersion = 1
 )
 

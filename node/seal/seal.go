@@ -35,6 +35,7 @@ type Session struct {
 	epochs  map[Ref]*epoch
 	closed  map[Ref]*closed
 	kept    []keptKey // by time and id
+	given   int       // keys that an inviter gave and that were not used yet
 	fresh   map[freshKey]key
 
 	arrivals uint64 // epochs seen, counts up
@@ -88,7 +89,7 @@ func Load(rows Rows) (*Session, error) {
 			return nil, damaged("no row", []byte{need})
 		}
 	}
-	for _, kind := range []byte{rowHead, rowMembers, rowOwn, rowPeer, rowEpoch, rowCount, rowClosed, rowKept} {
+	for _, kind := range []byte{rowHead, rowMembers, rowOwn, rowPeer, rowEpoch, rowCount, rowClosed, rowKept, rowGiven} {
 		err := rows.Scan([]byte{kind}, func(k, v []byte) error {
 			if !s.take(k, v) {
 				return damaged("row", k)
@@ -130,6 +131,11 @@ func (s *Session) take(k, v []byte) (ok bool) {
 		s.closed[Ref(r.bytes(16))], ok = decodeClosed(v)
 	case rowKept:
 		s.kept, ok = append(s.kept, keptKey{r.time(), RecordID(r.key())}), len(v) == keptSize
+	case rowGiven:
+		r.time()
+		r.key()
+		ok = len(v) == keptSize
+		s.given++
 	}
 	return ok && r.whole()
 }

@@ -241,3 +241,51 @@ func TestLinkPrekey(t *testing.T) {
 	b.receiveAll(first, t0+90*day)
 	a.receiveAll(b.write(t0+90*day, "hello"), t0+90*day)
 }
+
+// TestPastWaits: keys that were given wait for their records, whatever is written or
+// read before these come. History brings the newest first.
+func TestPastWaits(t *testing.T) {
+	ds := group(t, 2, Private, t0)
+	past := Past{Last: 2}
+	for _, d := range ds {
+		if err := d.s.SetPast(past); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var old []Record
+	for n := range int64(3) {
+		rs := ds[0].write(t0+n*minute, "old")
+		ds[1].receiveAll(rs, t0+n*minute)
+		old = append(old, rs...)
+	}
+	now := t0 + hour
+	newcomer := newDevice(t, 9, Private, now)
+	if err := newcomer.s.SetPast(past); err != nil {
+		t.Fatal(err)
+	}
+	prekey := newcomer.announce(now)
+	for _, d := range append(ds, newcomer) {
+		d.members(append(writersOf(ds), newcomer.w), now)
+		if d != newcomer {
+			d.receiveAll(prekey, now)
+		}
+	}
+	bodies, err := ds[0].s.Past(newcomer.w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newcomer.receiveAll(ds[0].sign(now, bodies...), now)
+	for n := range int64(4) {
+		newcomer.receiveAll(ds[0].write(now+n*minute, "new"), now+n*minute)
+		newcomer.reload()
+	}
+	read := 0
+	for _, r := range old {
+		if newcomer.receive(r, now+hour); newcomer.texts[r.ID] == "old" {
+			read++
+		}
+	}
+	if read != 2 || newcomer.s.given != 0 {
+		t.Errorf("read %d of the last two, %d keys are left", read, newcomer.s.given)
+	}
+}

@@ -32,7 +32,7 @@ func (m *material) take(k, v []byte) {
 	case rowSecret:
 		a, _ := decodeArchived(v)
 		m.ids[a.id.Ref()], m.secrets[a.id.Ref()] = a.id, a.secret
-	case rowKept:
+	case rowKept, rowGiven:
 		m.keys[RecordID(k[9:])] = append(m.keys[RecordID(k[9:])], key(v[33:]))
 	}
 }

@@ -299,6 +299,9 @@ func (s *State) seat(g Grant, from record.Writer, level Role) {
 	if bytes.Compare(g.Keys, s.keys[g.Key]) > 0 { // any of several, but the same everywhere
 		s.keys[g.Key] = g.Keys
 	}
+	if r.expiry != 0 && (g.Expiry == 0 || g.Expiry > r.expiry) {
+		g.Expiry = r.expiry // until it is confirmed by name: the time of what a seat signs proves nothing
+	}
 	if by, ok := s.parents[from]; ok && !s.own[from] { // the seat was for a device
 		s.give(g, level+1)
 		s.adopt(g.Key, by)
@@ -407,6 +410,8 @@ type Member struct {
 	Role Role
 	Seat bool   // nobody has taken it yet
 	Keys []byte // with which it came, nil for none; not to be changed
+	// Device is that it has its role as another device of a member's.
+	Device bool
 }
 
 // Members returns the keys of a sealed topic's devices and seats at a time, and
@@ -419,7 +424,8 @@ func (s *State) Members(now int64) (present []Member, removed []record.Writer) {
 		case r.lastSeq != never || r.used || r.expiry != 0 && now > r.expiry:
 			removed = append(removed, w)
 		default:
-			present = append(present, Member{w, r.role, r.seat, s.keys[w]})
+			_, device := s.parents[w]
+			present = append(present, Member{Key: w, Role: r.role, Seat: r.seat, Keys: s.keys[w], Device: device && !s.own[w]})
 		}
 	}
 	slices.SortFunc(present, func(a, b Member) int { return bytes.Compare(a.Key[:], b.Key[:]) })
@@ -441,6 +447,7 @@ func (s *State) Joined() (n uint64) {
 // took seats: of seats that it made itself at once, of others' after a minute. Until
 // then their rights hang on a key that passed through a link: whoever else has that
 // can sign a second grant with it, and a chain that is forked counts for nothing.
+// A seat whose time is over confirms nobody, whatever time stands in what it signed.
 func (s *State) Unconfirmed(w record.Writer, now int64) (grants []Grant) {
 	const turn = 60_000
 	mine := s.rights[w]
@@ -452,6 +459,9 @@ func (s *State) Unconfirmed(w record.Writer, now int64) (grants []Grant) {
 	}
 	for _, o := range s.ops {
 		if o.grant == nil || o.grant.Seat || o.seq != 1 || !s.rights[o.issuer].used || s.IsConfirmed(o.grant.Key) {
+			continue
+		}
+		if over := s.rights[o.issuer].expiry; over != 0 && now > over {
 			continue
 		}
 		device := s.parents[o.issuer] == w && o.grant.Role == mine.role

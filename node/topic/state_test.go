@@ -248,6 +248,39 @@ func TestSeats(t *testing.T) {
 	expect("a seat of a seat", state(t, g, other.say(record.KindGrant, Grant{Key: guest.me(), Role: Writer, Seat: true})), []byte{1, 2}, nil)
 }
 
+// TestSeatOver: the time that stands in what a seat signs proves nothing, so who was
+// not confirmed by name when the seat's time was over is no member then.
+func TestSeatOver(t *testing.T) {
+	owner := newChain(t, record.TopicID{}, 1)
+	g := genesis(t, Private, Grant{Key: owner.me(), Role: Owner})
+	id := g.TopicID()
+	owner, seat, guest := newChain(t, id, 1), newChain(t, id, 2), newChain(t, id, 3)
+	const over = 5000
+	offer := owner.say(record.KindGrant, Grant{Key: seat.me(), Role: Writer, Expiry: over, Seat: true})
+	take := seat.say(record.KindGrant, Grant{Key: guest.me(), Role: Writer})
+	s := state(t, g, offer, take)
+	members := func(now int64) int {
+		present, _ := s.Members(now)
+		return len(present)
+	}
+	if members(over) != 2 || members(over+1) != 1 {
+		t.Errorf("%d members within the seat's time, %d after it", members(over), members(over+1))
+	}
+	if n := len(s.Unconfirmed(owner.me(), over+1)); n != 0 {
+		t.Errorf("%d are confirmed after the seat's time", n)
+	}
+	grants := s.Unconfirmed(owner.me(), over)
+	if len(grants) != 1 {
+		t.Fatalf("%d to be confirmed, want 1", len(grants))
+	}
+	if err := s.Apply(owner.say(record.KindGrant, grants[0])); err != nil {
+		t.Fatal(err)
+	}
+	if members(over+1) != 2 {
+		t.Error("who was confirmed is no member after the seat's time")
+	}
+}
+
 func TestSealedTopic(t *testing.T) {
 	owner := newChain(t, record.TopicID{}, 1)
 	g := genesis(t, Private, Grant{Key: owner.me(), Role: Owner})
