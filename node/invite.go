@@ -241,7 +241,7 @@ func (t *Topic) Members() (members []Member, invited int) {
 // key has the right to write, me the account. The caller holds t.mu.
 func (t *Topic) standsLocked(me PersonID, may bool) *Sealing {
 	s := Sealing{
-		Member: may && t.row.Admitted, Joining: len(t.row.Seat) > 0 || may && !t.row.Admitted,
+		Member: may && t.row.Admitted, Joining: !(may && t.row.Admitted) && (may || len(t.row.Seat) > 0),
 		Refused: t.row.Refused, Past: t.state.Settings().Past,
 		Fade: time.Duration(t.state.Settings().Fade) * time.Second,
 	}
