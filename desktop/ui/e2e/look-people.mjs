@@ -123,6 +123,12 @@ export async function people({ page, server, step, look, phone, press }) {
     await look('98-conversation-blocked');
     await page.locator('main').getByRole('button', { name: 'Unblock' }).click();
     await page.locator('textarea').waitFor();
+    await pick('Petr');
+    await page.getByText('\u2068Petr\u2069 is typing…').waitFor();
+    await page.getByText('writing from a new device since').waitFor();
+    await look('9A-new-device');
+    await button('I have read this').click();
+    await page.getByText('writing from a new device since').waitFor({ state: 'detached' });
     await pick('Grandma Rose');
     await page.getByRole('alert').getByText('Careful').waitFor();
     await look('99-stranger');
@@ -180,6 +186,8 @@ export async function privately({ page, server, step, look, press, phone }) {
     await look('A7-member');
     await list.getByRole('button', { name: 'Let them help to run it' }).click();
     await list.locator('li', { hasText: 'Petr' }).getByText('Helps to run it').waitFor();
+    await button('Take back').click();
+    await list.getByText('not been used yet').waitFor({ state: 'detached' });
     await list.getByRole('button', { name: /Marta/ }).click();
     await list.getByRole('button', { name: 'Remove', exact: true }).click();
     await page.getByText('nobody can take that back').waitFor();

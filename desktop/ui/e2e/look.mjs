@@ -82,6 +82,7 @@ async function walk(size, width, height, theme) {
   };
   const signIn = async () => {
     await page.goto(given ?? `${server.base}/#code=${server.mock.code().code}`);
+    await page.locator('nav').first().waitFor();
     await page.reload(); // the token is kept by the tab
   };
   const pick = async (name) => {

@@ -40,7 +40,8 @@ async function openLink(page, link) {
 }
 
 await walking('private', async (w) => {
-  const { step, look, fail } = { step: w.step, look: w.look.bind(w), fail: w.fail };
+  const { step, fail } = w;
+  const look = w.look.bind(w);
   const [anna, boris, carla] = [await w.run('anna'), await w.run('boris'), await w.run('carla')];
   const A = await w.open(anna, 'anna', 'light');
   const B = await w.open(boris, 'boris', 'dark');

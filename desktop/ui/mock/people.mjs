@@ -9,6 +9,7 @@ export class People {
     this.world = world;
     this.contacts = [];
     this.links = 1;
+    this.hints = { receipts: false, typing: false, presence: false };
   }
 
   seed(now) {
@@ -23,6 +24,11 @@ export class People {
     const queued = this.direct(boris, { joined: now - 4 * hour });
     this.say(queued, 'me', boris, 'Hello Boris, this is Ida from the harbour office. Write back when you are there.', now - 4 * hour, { state: 'queued' });
     this.contact('Old landlord', { blocked: true });
+    const petr = this.contact('Petr', { new_device: new Date(now - 3 * day).toISOString() });
+    const talk = this.direct(petr, { joined: now - 13 * day, followers: 1, live: { typing: true, here: true }, sealing: sealing({ members: 3 }) });
+    this.say(talk, 'me', petr, 'Is the boat dry?', now - 13 * day, { state: 'read' });
+    this.say(talk, 'Petr', petr, 'New telephone, same boat. Dry as a bone.', now - 13 * day + hour);
+    talk.read_up_to = talk.messages.at(-1).id;
     const odd = this.contact('Grandma Rose', {});
     const spied = this.direct(odd, { joined: now - 11 * day, sealing: sealing({ members: 3, stranger: true }) });
     this.say(spied, 'Grandma Rose', odd, 'Dear, could you send me the papers again?', now - 11 * day);
@@ -142,6 +148,7 @@ export class People {
       if (!found?.contact) throw new Refusal(422, 'bad_link', 'This contact link does not work', 'It is incomplete. Ask for it again.');
       return ok(this.addByLink(found.contact, found.name, body.name));
     }
+    if (path === '/me/hints') return ok(Object.assign(this.hints, body));
     if (path === '/me/link') {
       if (method === 'POST') this.links++;
       return ok({ link: this.myLink() });
@@ -166,7 +173,8 @@ export class People {
     return ok(c);
   }
 
-  change(c, { name, blocked, accepted, verified }) {
+  change(c, { name, blocked, accepted, verified, devices_seen }) {
+    if (devices_seen) delete c.new_device;
     if (name !== undefined) c.name = name || c.claimed;
     if (verified !== undefined) c.verified = verified;
     if (blocked !== undefined) Object.assign(c, { blocked, ...(blocked ? { request: false } : {}) });
@@ -194,6 +202,12 @@ export class People {
       return { answer };
     };
     if (rest === '/members') return { answer: { items: topic.members ?? [{ author: { ...person(topic.name), me: topic.role === 'owner' }, role: 'owner' }], invited: topic.sealing?.invited ?? 0 } };
+    if (rest === '/typing') return { answer: undefined };
+    if (rest === '/invites' && method === 'DELETE') {
+      const cancelled = topic.sealing.invited;
+      topic.sealing = { ...topic.sealing, invited: 0 };
+      return changed({ cancelled });
+    }
     if (rest === '/invites') {
       if (topic.sealing) topic.sealing.invited++;
       const link = 'linnet:invite:' + query.get('role') + key('invitation' + (topic.sealing?.invited ?? 0)).repeat(6);

@@ -7,7 +7,7 @@ export const hour = 60 * minute;
 export const day = 24 * hour;
 
 const people = ['Marta', 'Jonas Lindqvist', 'Amina', 'Petr', 'Yuki Tanaka', 'Олена', 'Grandma Rose', 'Tomás'];
-export const id = (n) => 'k' + Array.from({ length: 43 }, (_, i) => 'abcdefghijklmnopqrstuvwxyz234567'[(n * 7 + i * i * 5 + i * n) % 32]).join('');
+export const id = (n) => 'k' + Array.from({ length: 43 }, (_, i) => 'abcdefghijklmnopqrstuvwxyz234567'[(n * 7 + i * i * 5 + i * n + (n >> 5) * i * 3) % 32]).join('');
 export const key = (name) => Array.from({ length: 64 }, (_, i) => '0123456789abcdef'[(name.charCodeAt(i % (name.length || 1)) * (i + 3)) % 16]).join('');
 
 const harbour = [
@@ -209,6 +209,7 @@ export class World {
       followers: 0,
       completeness: { state: 'unknown', missing: 0, summary: english },
       retention: { keep: 'all' },
+      hide_origin: kind === 'private',
       draft: '',
       created: new Date(this.now - 40 * day).toISOString(),
       messages: [],

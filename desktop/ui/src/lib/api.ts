@@ -2,7 +2,7 @@
 // through call().
 import { t } from './i18n';
 import type {
-  Contact, ContactPatch, Folder, FolderReport, ImportReport, Invite, LinkPreview, Me, Member, Message, MessagePage, NodeInfo, Peer, Problem, Safety, SearchPage, Topic, TopicDraft,
+  Contact, ContactPatch, Folder, FolderReport, Hints, ImportReport, Invite, LinkPreview, Me, Member, Message, MessagePage, NodeInfo, Peer, Problem, Safety, SearchPage, Topic, TopicDraft,
   TopicPatch, Verified,
 } from './types';
 
@@ -145,6 +145,10 @@ export const api = {
   promote: (topic: string, writer: string) => call<void>('PATCH', `/topics/${id(topic)}/members/${id(writer)}`, { role: 'admin' }),
   removeMember: (topic: string, writer: string) => call<void>('DELETE', `/topics/${id(topic)}/members/${id(writer)}`),
   invite: (topic: string, role: string) => call<Invite>('POST', `/topics/${id(topic)}/invites?role=${id(role)}`),
+  cancelInvites: (topic: string) => call<{ cancelled: number }>('DELETE', `/topics/${id(topic)}/invites`),
+  typing: (topic: string) => call<void>('POST', `/topics/${id(topic)}/typing`),
+  hints: () => call<Hints>('GET', '/me/hints'),
+  changeHints: (patch: Partial<Hints>) => call<Hints>('PATCH', '/me/hints', patch),
   contacts: () => call<{ items: Contact[] | null }>('GET', '/contacts'),
   addContact: (link: string, name: string) => call<Contact>('POST', '/contacts', name ? { link, name } : { link }),
   changeContact: (contact: string, patch: ContactPatch) => call<Contact>('PATCH', `/contacts/${id(contact)}`, patch),

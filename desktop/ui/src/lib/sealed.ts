@@ -25,6 +25,11 @@ export function nameOf(contact: Contact | undefined): string {
   return isolate(displayName(contact?.name ?? '', t('person.unnamed')));
 }
 
+// waitsFor tells where nobody but oneself takes part in a conversation so far.
+export function waitsFor(topic: Topic, contact: Contact | undefined): contact is Contact {
+  return (contact?.waiting ?? false) && (topic.sealing?.members ?? 1) < 2;
+}
+
 // whoReads says who can read a topic, null where there is nothing to say.
 export function whoReads(topic: Topic, contact?: Contact): Standing | null {
   const s = topic.sealing;
@@ -34,7 +39,7 @@ export function whoReads(topic: Topic, contact?: Contact): Standing | null {
   if (s.stranger) return { icon: 'alert', warn: true, text: t('people.stranger') };
   if (topic.kind === 'direct') {
     const name = nameOf(contact);
-    return { icon: 'lock', warn: false, text: contact?.waiting ? t('people.reads.waiting', { name }) : t(s.members > 2 ? 'people.reads.devices' : 'people.reads', { name, n: s.members }) };
+    return { icon: 'lock', warn: false, text: waitsFor(topic, contact) ? t('people.reads.waiting', { name }) : t(s.members > 2 ? 'people.reads.devices' : 'people.reads', { name, n: s.members }) };
   }
   return { icon: 'lock', warn: false, text: s.members <= 1 ? t('private.reads.alone') : t('private.reads', { n: s.members }) };
 }

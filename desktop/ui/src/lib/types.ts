@@ -108,7 +108,7 @@ export interface Message {
   text: string;
   entities: Entity[] | null;
   reply_to?: string;
-  state: string; // queued, handed, stored, acknowledged, received
+  state: string; // queued, handed, stored, acknowledged, read, received
   stored_by?: number;
   bodiless?: boolean;
   closed?: string; // pending, before, erased, lost, forged, faded: why it cannot be read here
@@ -129,7 +129,9 @@ export interface Topic {
   retention: Retention;
   last?: Message;
   draft: string;
+  hide_origin: boolean;
   contact?: string; // of a direct topic
+  live?: { typing: boolean; here: boolean }; // of a direct topic, where both want it
   sealing?: Sealing; // of a private or direct topic that is here
   created: string;
   joined: string;
@@ -169,6 +171,7 @@ export interface Contact {
   verified: boolean;
   blocked: boolean;
   added: string;
+  new_device?: string; // since when the person writes from a device that was not known
 }
 
 export interface ContactPatch {
@@ -176,6 +179,14 @@ export interface ContactPatch {
   blocked?: boolean;
   accepted?: boolean;
   verified?: boolean;
+  devices_seen?: boolean;
+}
+
+// Hints are what the other person of a conversation may see of oneself.
+export interface Hints {
+  receipts: boolean;
+  typing: boolean;
+  presence: boolean;
 }
 
 export interface Safety {
@@ -200,6 +211,7 @@ export interface TopicPatch {
   name?: string;
   description?: string;
   retention?: Retention;
+  hide_origin?: boolean;
   newcomers_read?: number;
   fade_seconds?: number;
 }

@@ -16,6 +16,8 @@ export function whereabouts({ state, stored_by }: Message): Whereabouts {
       return stored_by
         ? { icon: 'check', short: t('state.stored', { n: stored_by }), long: t('state.stored.long', { n: stored_by }) }
         : { icon: 'check', short: t('state.storedSome'), long: t('state.storedSome.long') };
+    case 'read':
+      return { icon: 'checks', short: t('people.read'), long: t('people.read.long') };
     case 'acknowledged':
       return { icon: 'checks', short: t('people.acknowledged'), long: t('people.acknowledged.long') };
     case 'received':

@@ -2,21 +2,23 @@
 // contact; that something about them changed comes as node.updated.
 import { api } from '../lib/api';
 import { displayName } from '../lib/text';
-import type { Contact, Me, Topic } from '../lib/types';
+import type { Contact, Hints, Me, Topic } from '../lib/types';
 
 interface People {
   me: Me | null;
   all: Contact[];
+  hints: Hints; // what others may see of oneself
 }
 
-export const people = $state<People>({ me: null, all: [] });
+export const people = $state<People>({ me: null, all: [], hints: { receipts: false, typing: false, presence: false } });
 
 const pause = 300; // milliseconds in which changes are gathered
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 export async function loadPeople(): Promise<void> {
-  const [me, list] = await Promise.all([api.me(), api.contacts()]);
+  const [me, list, hints] = await Promise.all([api.me(), api.contacts(), api.hints()]);
   people.me = me;
+  people.hints = hints;
   people.all = list.items ?? [];
 }
 
