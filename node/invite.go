@@ -241,11 +241,12 @@ func (t *Topic) Members() (members []Member, invited int) {
 // key has the right to write, me the account. The caller holds t.mu.
 func (t *Topic) standsLocked(me PersonID, may bool) *Sealing {
 	s := Sealing{
-		Member: may && t.row.Admitted, Joining: len(t.row.Seat) > 0 || may && !t.row.Admitted,
+		Member: may && t.row.Admitted, Joining: !(may && t.row.Admitted) && (may || len(t.row.Seat) > 0),
 		Refused: t.row.Refused, Past: t.state.Settings().Past,
 		Fade: time.Duration(t.state.Settings().Fade) * time.Second,
 	}
-	present, _ := t.state.Members(time.Now().UnixMilli())
+	present, gone := t.state.Members(time.Now().UnixMilli())
+	s.Removed = slices.Contains(gone, t.me) && !s.Joining
 	for _, m := range present {
 		if m.Seat {
 			if !m.Device {

@@ -331,7 +331,11 @@ func (n *Node) CreateTopic(ctx context.Context, d TopicDraft) (*Topic, error) {
 	row := topicRow{Joined: now.UnixMilli(), Kind: d.Kind, Name: name, Writer: writer.Seed(), Admitted: true, Root: seed}
 	t, err := n.addTopic(ctx, genesis.TopicID(), row, genesis)
 	if err == nil && d.Kind.IsSealed() {
-		err = t.Change(ctx, TopicChange{Name: &name, Description: &description, Past: &d.Past})
+		change := TopicChange{Name: &name, Description: &description, Past: &d.Past}
+		if d.Fade != 0 {
+			change.Fade = &d.Fade
+		}
+		err = t.Change(ctx, change)
 	}
 	return t, err
 }

@@ -73,6 +73,9 @@ func TestFirstContact(t *testing.T) {
 	ta := accept(t, anna, "Boris")
 	until(t, anna, "Boris's question", func() bool { return slices.Contains(texts(t, ta), "are you there?") })
 	until(t, anna, "to be let in", canPost(t, ta))
+	if info, err := ta.Info(t.Context()); err != nil || !info.Sealing.Member || info.Sealing.Joining {
+		t.Errorf("Anna, who may write, sees %+v, %v", info.Sealing, err)
+	}
 	post(t, ta, "here I am")
 	until(t, boris, "Anna's answer", func() bool { return slices.Contains(texts(t, tb), "here I am") })
 	until(t, boris, "the answer to count", func() bool { c, err := boris.Contact(c.ID); return err == nil && !c.Waiting })

@@ -116,7 +116,8 @@ type TopicDraft struct {
 	Kind        Kind
 	Name        string
 	Description string
-	Past        int // see TopicChange.Past
+	Past        int           // see TopicChange.Past
+	Fade        time.Duration // see TopicChange.Fade; sealed kinds only, and not together with Past
 }
 
 // Draft is a message to be written.
@@ -209,6 +210,7 @@ type Sealing struct {
 	Invited int  // invitations that nobody has taken up
 	Joining bool // an invitation was taken up, and whoever gave it has not been heard of since
 	Refused bool // somebody else has used the invitation with which this device came
+	Removed bool // it was a member, and is none any more
 	Past    int  // see TopicChange.Past
 
 	Fade     time.Duration // after which messages disappear, 0 for never

@@ -139,6 +139,7 @@ type TopicDraft struct {
 	Name          string `json:"name" minLength:"1" maxLength:"128"`
 	Description   string `json:"description,omitempty" maxLength:"2048"`
 	NewcomersRead int    `json:"newcomers_read,omitempty" minimum:"-1" maximum:"4096" doc:"Private only: how many of the last messages from before they came newcomers may read; -1 all"`
+	FadeSeconds   int    `json:"fade_seconds,omitempty" minimum:"0" maximum:"315360000" doc:"Private only, and not together with newcomers_read: messages disappear after so long; 0 never"`
 }
 
 // TopicPatch changes a topic; absent fields stay. Name and Description need the
@@ -191,6 +192,7 @@ type Sealing struct {
 	Invited       int    `json:"invited" doc:"Invitations that nobody has taken up"`
 	Joining       bool   `json:"joining" doc:"An invitation was taken up; it works once somebody who may let this device in has been connected"`
 	Refused       bool   `json:"refused" doc:"Somebody else has used the invitation: ask for another"`
+	Removed       bool   `json:"removed" doc:"This device was a member and is none any more"`
 	FadeSeconds   int    `json:"fade_seconds" doc:"Seconds after which messages disappear; 0 never"`
 	Stranger      bool   `json:"stranger" doc:"Of a direct topic: somebody reads it who is neither of the two people"`
 	NewcomersRead int    `json:"newcomers_read" doc:"How many of the last messages from before they came newcomers may read; -1 all"`

@@ -95,7 +95,7 @@ func apiSealing(i node.TopicInfo) *api.Sealing {
 	}
 	s := api.Sealing{
 		Member: i.Sealing.Member, Members: i.Sealing.Members, Invited: i.Sealing.Invited,
-		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, Stranger: i.Sealing.Stranger, FadeSeconds: int(i.Sealing.Fade / time.Second), NewcomersRead: i.Sealing.Past,
+		Joining: i.Sealing.Joining, Refused: i.Sealing.Refused, Removed: i.Sealing.Removed, Stranger: i.Sealing.Stranger, FadeSeconds: int(i.Sealing.Fade / time.Second), NewcomersRead: i.Sealing.Past,
 	}
 	switch {
 	case i.Sealing.Stranger:
@@ -106,6 +106,8 @@ func apiSealing(i node.TopicInfo) *api.Sealing {
 		s.Summary = "Somebody else has used this invitation. Ask for another one."
 	case s.Joining:
 		s.Summary = "Waiting to be let in. That happens by itself once the person who invited you is connected."
+	case s.Removed:
+		s.Summary = "You were removed from this topic. You keep what you could read; what is written now you cannot read."
 	case !s.Member:
 		s.Summary = "This computer keeps and serves this topic for its members and cannot read what they write."
 	case s.Members == 1:

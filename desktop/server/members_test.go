@@ -112,6 +112,12 @@ func TestPrivate(t *testing.T) {
 	anna.refused(api.CodeInvalid, "PATCH", at, rawBody(`{"newcomers_read":4097}`))
 	anna.refused(api.CodeInvalid, "POST", "/api/v1/topics", rawBody(`{"kind":"private","name":"n","newcomers_read":-2}`))
 	anna.refused(api.CodeInvalid, "POST", "/api/v1/topics", rawBody(`{"kind":"direct","name":"n"}`))
+	anna.refused(api.CodeInvalid, "POST", "/api/v1/topics", rawBody(`{"kind":"open","name":"n","fade_seconds":60}`))
+	anna.refused(api.CodeInvalid, "POST", "/api/v1/topics", rawBody(`{"kind":"private","name":"n","fade_seconds":60,"newcomers_read":2}`))
+	fading := get[api.Topic](anna, 201, "POST", "/api/v1/topics", api.TopicDraft{Kind: api.KindPrivate, Name: "Gone by noon", FadeSeconds: 3600})
+	if fading.Sealing.FadeSeconds != 3600 || fading.Sealing.NewcomersRead != 0 {
+		t.Errorf("%+v", fading.Sealing)
+	}
 
 	if changed := get[api.Topic](anna, 200, "PATCH", at, api.TopicPatch{NewcomersRead: &all}); changed.Sealing.NewcomersRead != -1 || changed.Name != "Choir" {
 		t.Errorf("%+v", changed.Sealing)
@@ -121,7 +127,12 @@ func TestPrivate(t *testing.T) {
 	get[struct{}](anna, 204, "DELETE", member, nil)
 	anna.refused(api.CodeNotFound, "DELETE", member, nil)
 	get[api.Message](anna, 201, "POST", at+"/messages", api.MessageDraft{Text: "without Boris"})
-	until(boris, "the removal", at, func(b api.Topic) bool { return !b.CanPost && !b.Sealing.Member })
+	until(boris, "the removal", at, func(b api.Topic) bool {
+		return !b.CanPost && !b.Sealing.Member && b.Sealing.Removed && strings.HasPrefix(b.Sealing.Summary, "You were removed")
+	})
+	if m := get[api.Topic](mirror, 200, "GET", at, nil); m.Sealing.Removed {
+		t.Error("the mirror, which was never a member, was removed")
+	}
 	until(boris, "what is not for him", at+"/messages", func(p api.MessagePage) bool {
 		last := p.Items[len(p.Items)-1]
 		return len(p.Items) == 5 && last.Text == "" && last.Closed == api.ClosedBefore

@@ -69,7 +69,13 @@ func (s *Server) createTopic(ctx context.Context, in *struct{ Body api.TopicDraf
 	if in.Body.NewcomersRead != 0 && in.Body.Kind != api.KindPrivate {
 		return nil, newProblem(api.CodeInvalid, "Newcomers read everything here", "newcomers_read is for private topics.")
 	}
-	t, err := s.node.CreateTopic(ctx, node.TopicDraft{Kind: kinds[in.Body.Kind], Name: in.Body.Name, Description: in.Body.Description, Past: in.Body.NewcomersRead})
+	if in.Body.FadeSeconds != 0 && (in.Body.Kind != api.KindPrivate || in.Body.NewcomersRead != 0) {
+		return nil, newProblem(api.CodeInvalid, "Messages cannot disappear here", "fade_seconds is for private topics in which newcomers read nothing of before.")
+	}
+	t, err := s.node.CreateTopic(ctx, node.TopicDraft{
+		Kind: kinds[in.Body.Kind], Name: in.Body.Name, Description: in.Body.Description,
+		Past: in.Body.NewcomersRead, Fade: time.Duration(in.Body.FadeSeconds) * time.Second,
+	})
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}

@@ -14,5 +14,6 @@
 //
 // "npm run mock" serves the built page over made-up topics, "npm run look" walks
 // all of its screens in a browser, and "npm run scroll-back" reads back through a
-// long history while it is still arriving.
+// long history while it is still arriving. e2e/first-use.mjs and e2e/private.mjs
+// walk through what people do, between real nodes.
 package ui

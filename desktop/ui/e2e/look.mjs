@@ -1,7 +1,7 @@
 // Walks every screen of the page in a real browser, takes pictures of it, and
 // fails on any policy violation, console error or finding of axe.
 //
-//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick]
+//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick] [--only phone] [--people]
 //
 // Without --base it starts the mock. Against a real node only the screens that
 // need nothing played are visited.
@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { start } from '../mock/server.mjs';
+import { people, privately } from './look-people.mjs';
 
 const args = process.argv.slice(2);
 const value = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
@@ -20,6 +21,7 @@ const given = value('--base');
 mkdirSync(folder, { recursive: true });
 
 const sizes = [
+  ['small', 320, 640],
   ['phone', 390, 844],
   ['tablet', 768, 1024],
   ['laptop', 1280, 800],
@@ -46,7 +48,7 @@ process.exit(failures.length > 0 ? 1 : 0);
 
 async function walk(size, width, height, theme) {
   const server = given ? null : await start();
-  const phone = size === 'phone';
+  const phone = size === 'phone' || size === 'small';
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme,
@@ -80,6 +82,7 @@ async function walk(size, width, height, theme) {
   };
   const signIn = async () => {
     await page.goto(given ?? `${server.base}/#code=${server.mock.code().code}`);
+    await page.locator('nav').first().waitFor();
     await page.reload(); // the token is kept by the tab
   };
   const pick = async (name) => {
@@ -107,6 +110,15 @@ async function walk(size, width, height, theme) {
     }
   };
 
+  const rest = { page, server, step, look, phone, press };
+  if (server && args.includes('--people')) {
+    await signIn();
+    await page.locator('nav li a').first().waitFor();
+    await people(rest);
+    await privately(rest);
+    await context.close();
+    return server.close();
+  }
   if (server) {
     await step('01-signed-out', async () => {
       await page.goto(server.base);
@@ -227,6 +239,8 @@ async function walk(size, width, height, theme) {
   await step('65-open-file', () => openFile(page, server, look, visible, phone));
   await step('70-folders', () => folders(page, look, visible, phone));
   await step('75-back', () => goBack(page, pick));
+  await people(rest);
+  await privately(rest);
   await step('26-long', () => long(page, pick, look, phone));
   await step('27-live', () => live(page, server, pick, look));
   if (size === 'laptop') await step('28-tabs', () => tabs(context, page, server, pick));

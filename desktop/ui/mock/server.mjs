@@ -10,6 +10,7 @@
 //	POST /__mock/fill {"ms", "total"}       -> {topic}          a long history arrives in bulk, newest first
 //	POST /__mock/bulk {"topic", "n"}                           posts arrive at its end in bulk
 //	POST /__mock/complete {"topic", "with"}                     says how much of a topic is here
+//	POST /__mock/request {"name"}                              somebody uses one's contact link
 //	POST /__mock/restart                                        every token dies
 //	POST /__mock/down {"ms"}                                    nobody answers for a while
 //	POST /__mock/reset                                          the event stream forgets
@@ -91,6 +92,7 @@ export async function start({ port = 0 } = {}) {
       downUntil = Date.now() + (ms ?? 5000);
       streams.forEach((res) => res.destroy());
     },
+    request: (who) => world.people.request(who.name),
     streams: () => streams.size,
     reset: () => streams.forEach((res) => send(res, { type: 'reset', data: { v: 1, reason: 'too old', head: world.head() } })),
   };
@@ -144,11 +146,15 @@ export async function start({ port = 0 } = {}) {
     if (route === 'GET /folders') return { items: world.folders };
     if (route === 'POST /folders') return world.look(body);
     if (route === 'DELETE /folders') return void (world.folders = world.folders.filter((f) => f.folder.path !== url.searchParams.get('path')));
+    const about = world.people.answer(req.method, path, body, Refusal);
+    if (about) return about.answer;
     const match = /^\/topics\/([^/]+)(\/.*)?$/.exec(path);
     if (!match) throw new Refusal(404, 'not_found', 'There is nothing here');
     const topic = world.topics.find((t) => t.id === decodeURIComponent(match[1]));
     if (!topic) throw new Refusal(404, 'not_found', 'This topic is not here');
     const rest = `${req.method} ${match[2] ?? ''}`;
+    const membership = world.people.inTopic(topic, req.method, match[2] ?? '', url.searchParams, Refusal);
+    if (membership) return membership.answer;
     if (rest === 'GET ') return world.view(topic);
     if (rest === 'PATCH ') return world.change(topic, body);
     if (rest === 'DELETE ') return world.leave(topic);

@@ -1,12 +1,14 @@
 // Made-up topics for the page: ordinary ones, very long ones, and hostile ones.
 
-const minute = 60_000;
-const hour = 60 * minute;
-const day = 24 * hour;
+import { People } from './people.mjs';
+
+export const minute = 60_000;
+export const hour = 60 * minute;
+export const day = 24 * hour;
 
 const people = ['Marta', 'Jonas Lindqvist', 'Amina', 'Petr', 'Yuki Tanaka', 'Олена', 'Grandma Rose', 'Tomás'];
-const id = (n) => 'k' + Array.from({ length: 43 }, (_, i) => 'abcdefghijklmnopqrstuvwxyz234567'[(n * 7 + i * i * 5 + i * n) % 32]).join('');
-const key = (name) => Array.from({ length: 64 }, (_, i) => '0123456789abcdef'[(name.charCodeAt(i % (name.length || 1)) * (i + 3)) % 16]).join('');
+export const id = (n) => 'k' + Array.from({ length: 43 }, (_, i) => 'abcdefghijklmnopqrstuvwxyz234567'[(n * 7 + i * i * 5 + i * n + (n >> 5) * i * 3) % 32]).join('');
+export const key = (name) => Array.from({ length: 64 }, (_, i) => '0123456789abcdef'[(name.charCodeAt(i % (name.length || 1)) * (i + 3)) % 16]).join('');
 
 const harbour = [
   'The night ferry to Orsk runs again from Thursday. Tickets only at the pier, cash or card.',
@@ -62,8 +64,8 @@ function links(text) {
 }
 
 // What the node says in English, which the page makes of the other fields itself.
-const english = 'THIS IS NOT SHOWN';
-const person = (name) => ({ id: key(name), name, me: false });
+export const english = 'THIS IS NOT SHOWN';
+export const person = (name) => ({ id: key(name), name, me: false });
 const behind = (a, b) => a.time_ms > b.time_ms || (a.time_ms === b.time_ms && a.id > b.id);
 const cursor = (m) => Buffer.from(`${m.time_ms} ${m.id}`).toString('base64url');
 const place = (text) => {
@@ -103,6 +105,7 @@ export class World {
       started: new Date(now - 3 * hour).toISOString(),
       disk: { path: '/home/ida/.local/share/linnet', bytes: 48_300_000, free: 91_000_000_000 },
     };
+    this.people = new People(this);
     if (crowd) this.seed(now);
   }
 
@@ -188,6 +191,7 @@ export class World {
       { folder: { path: '/media/ida/STICK/linnet', watch: true }, wrote: 214, new: 12, last_look: new Date(now - 2 * minute).toISOString() },
       { folder: { path: '/home/ida/Sync/harbour', topics: [news.id], watch: true }, wrote: 0, new: 0, last_look: new Date(now - 20 * minute).toISOString(), problem: 'This folder is not there right now. Put the stick back in, or stop using the folder.' },
     ];
+    this.people.seed(now);
     this.events = [];
   }
 
@@ -205,6 +209,7 @@ export class World {
       followers: 0,
       completeness: { state: 'unknown', missing: 0, summary: english },
       retention: { keep: 'all' },
+      hide_origin: kind === 'private',
       draft: '',
       created: new Date(this.now - 40 * day).toISOString(),
       messages: [],
@@ -244,7 +249,7 @@ export class World {
   }
 
   view(topic) {
-    const { messages, ...rest } = topic;
+    const { messages, members, ...rest } = topic;
     const at = messages.findIndex((m) => m.id === topic.read_up_to);
     const unread = messages.slice(at + 1).filter((m) => !m.author.me).length;
     const posts = messages.length;
@@ -276,14 +281,16 @@ export class World {
     return this.me;
   }
 
-  create({ kind, name, description }) {
-    const topic = this.topic(name, kind, { description: description ?? '', role: 'owner', joined: Date.now() });
+  create({ kind, name, description, ...draft }) {
+    const topic = this.topic(name, kind, { description: description ?? '', role: 'owner', joined: Date.now(), ...(kind === 'private' ? this.people.begin(draft) : {}) });
     this.emit('topic.created', { topic: topic.id, info: this.view(topic) });
     return this.view(topic);
   }
 
-  change(topic, { retention, ...patch }) {
+  change(topic, { retention, fade_seconds, newcomers_read, ...patch }) {
     Object.assign(topic, patch);
+    if (fade_seconds !== undefined) topic.sealing.fade_seconds = fade_seconds;
+    if (newcomers_read !== undefined) topic.sealing.newcomers_read = newcomers_read;
     if (retention) this.keep(topic, retention);
     this.emit('topic.updated', { topic: topic.id, info: this.view(topic) });
     return this.view(topic);
@@ -431,7 +438,7 @@ export class World {
         this.emit('message.updated', { topic: topic.id, message });
       }, 400);
       setTimeout(() => {
-        message.state = 'stored';
+        message.state = topic.kind === 'direct' ? 'acknowledged' : 'stored';
         message.stored_by = topic.followers;
         this.emit('message.updated', { topic: topic.id, message });
       }, 900);
@@ -447,6 +454,8 @@ export class World {
   }
 
   link(link = '') {
+    const found = this.people.link(link);
+    if (found) return found;
     const known = this.topics.find((t) => t.link === link);
     const base = { topic: known?.id ?? id(77), kind: 'open', name: 'Allotment gardeners', description: 'Seeds to swap, tools to share, and the rota for watering.', peers: 2, joined: Boolean(known) };
     if (known) return { ...base, kind: known.kind, name: known.name, description: known.description, verified: true };
@@ -457,9 +466,10 @@ export class World {
   }
 
   join(found) {
+    if (found.kind === 'contact') return this.view(this.topics.find((t) => t.id === this.people.addByLink(found.contact, found.name, '').topic));
     const known = this.topics.find((t) => t.id === found.topic);
     if (known) return this.view(known);
-    const topic = this.topic(found.name, found.kind, { description: found.description, role: 'writer', joined: Date.now(), followers: 1, read_up_to: '' });
+    const topic = this.topic(found.name, found.kind, { description: found.description, role: 'writer', joined: Date.now(), followers: 1, read_up_to: '', ...(found.kind === 'private' ? this.people.join(found) : {}) });
     topic.id = found.topic;
     this.emit('topic.created', { topic: topic.id, info: this.view(topic) });
     return this.view(topic);

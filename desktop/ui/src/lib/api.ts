@@ -1,7 +1,10 @@
 // The page's side of the local HTTP contract: every request of the page leaves
 // through call().
 import { t } from './i18n';
-import type { Folder, FolderReport, ImportReport, LinkPreview, Me, Message, MessagePage, NodeInfo, Peer, Problem, Retention, SearchPage, Topic } from './types';
+import type {
+  Contact, ContactPatch, Folder, FolderReport, Hints, ImportReport, Invite, LinkPreview, Me, Member, Message, MessagePage, NodeInfo, Peer, Problem, Safety, SearchPage, Topic, TopicDraft,
+  TopicPatch, Verified,
+} from './types';
 
 const base = '/api/v1';
 
@@ -116,8 +119,8 @@ export const api = {
   connect: (address: string) => call<unknown>('POST', '/peers', { address }),
   topics: () => call<{ items: Topic[] | null; head: string }>('GET', '/topics'),
   topic: (topic: string) => call<Topic>('GET', `/topics/${id(topic)}`),
-  createTopic: (draft: { kind: string; name: string; description?: string }) => call<Topic>('POST', '/topics', draft),
-  changeTopic: (topic: string, patch: { name?: string; description?: string; retention?: Retention }) => call<Topic>('PATCH', `/topics/${id(topic)}`, patch),
+  createTopic: (draft: TopicDraft) => call<Topic>('POST', '/topics', draft),
+  changeTopic: (topic: string, patch: TopicPatch) => call<Topic>('PATCH', `/topics/${id(topic)}`, patch),
   leave: (topic: string) => call<void>('DELETE', `/topics/${id(topic)}`),
   messages: (topic: string, query: PageQuery) => {
     const q = new URLSearchParams();
@@ -138,6 +141,22 @@ export const api = {
   forgetFolder: (path: string) => call<unknown>('DELETE', `/folders?${new URLSearchParams({ path })}`),
   preview: (link: string) => call<LinkPreview>('POST', '/links/preview', { link }),
   accept: (link: string) => call<Topic>('POST', '/links/accept', { link }),
+  members: (topic: string) => call<{ items: Member[] | null; invited: number }>('GET', `/topics/${id(topic)}/members`),
+  promote: (topic: string, writer: string) => call<void>('PATCH', `/topics/${id(topic)}/members/${id(writer)}`, { role: 'admin' }),
+  removeMember: (topic: string, writer: string) => call<void>('DELETE', `/topics/${id(topic)}/members/${id(writer)}`),
+  invite: (topic: string, role: string) => call<Invite>('POST', `/topics/${id(topic)}/invites?role=${id(role)}`),
+  cancelInvites: (topic: string) => call<{ cancelled: number }>('DELETE', `/topics/${id(topic)}/invites`),
+  typing: (topic: string) => call<void>('POST', `/topics/${id(topic)}/typing`),
+  hints: () => call<Hints>('GET', '/me/hints'),
+  changeHints: (patch: Partial<Hints>) => call<Hints>('PATCH', '/me/hints', patch),
+  contacts: () => call<{ items: Contact[] | null }>('GET', '/contacts'),
+  addContact: (link: string, name: string) => call<Contact>('POST', '/contacts', name ? { link, name } : { link }),
+  changeContact: (contact: string, patch: ContactPatch) => call<Contact>('PATCH', `/contacts/${id(contact)}`, patch),
+  removeContact: (contact: string) => call<void>('DELETE', `/contacts/${id(contact)}`),
+  safety: (contact: string) => call<Safety>('GET', `/contacts/${id(contact)}/safety`),
+  verify: (contact: string, how: { scanned?: string; same?: boolean }) => call<Verified>('POST', `/contacts/${id(contact)}/verify`, how),
+  myLink: () => call<{ link: string }>('GET', '/me/link'),
+  renewMyLink: () => call<{ link: string }>('POST', '/me/link'),
   search: (q: string, topic: string | null, signal: AbortSignal) => {
     const query = new URLSearchParams({ q });
     if (topic) query.set('topic', topic);

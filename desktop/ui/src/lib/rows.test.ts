@@ -33,6 +33,20 @@ describe('rows', () => {
     expect(got.map((d) => d.rows.map((r) => r.message.id))).toEqual([['1', '2'], ['3']]);
   });
 
+  it('makes one row of messages that cannot be read for the same reason', () => {
+    const closed = (id: string, minutes: number, reason: string): Message => ({ ...message(id, 'a', minutes), text: '', closed: reason });
+    const all = [message('1', 'a', 0), closed('2', 1, 'before'), closed('3', 200, 'before'), closed('4', 201, 'faded'), message('5', 'a', 201), closed('6', 202, 'before')];
+    expect(rows(all, '').map((r) => [r.message.id, r.several.map((m) => m.id).join(), r.first, r.last])).toEqual([
+      ['1', '', true, true],
+      ['3', '2,3', true, true],
+      ['4', '4', true, true],
+      ['5', '', true, true],
+      ['6', '6', true, true],
+    ]);
+    // What is new, and another day, begin on a row of their own.
+    expect(rows([closed('1', 0, 'before'), closed('2', 1, 'before'), closed('3', 24 * 60, 'before')], '2').map((r) => r.several.length)).toEqual([1, 1, 1]);
+  });
+
   it('is empty for nothing', () => {
     expect(rows([], '')).toEqual([]);
   });

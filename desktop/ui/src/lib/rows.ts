@@ -1,12 +1,14 @@
 // What stands under what in a conversation: day lines, the line before what is
-// new, and messages that belong together.
+// new, and messages that belong together. Messages that cannot be read here, for
+// the same reason, are one row.
 import { dayKey } from './time';
 import type { Message } from './types';
 
 export const groupGap = 5 * 60 * 1000;
 
 export interface Row {
-  message: Message;
+  message: Message; // the newest one of a row of several
+  several: Message[]; // that cannot be read here; else none
   day: boolean; // the first of its day
   fresh: boolean; // the first that was unread when the topic was opened
   first: boolean; // the first of its group
@@ -21,17 +23,22 @@ export function rows(messages: Message[], firstNew: string): Row[] {
   for (const message of messages) {
     const day = !before || dayKey(before.time_ms) !== dayKey(message.time_ms);
     const fresh = message.id === firstNew;
-    const first = day || fresh || !before || !together(before, message);
     const above = out.at(-1);
+    if (above && !day && !fresh && message.closed && message.closed === before?.closed) {
+      above.several.push(message);
+      above.message = before = message;
+      continue;
+    }
+    const first = day || fresh || !before || !together(before, message);
     if (above) above.last = first;
-    out.push({ message, day, fresh, first, last: true });
+    out.push({ message, several: message.closed ? [message] : [], day, fresh, first, last: true });
     before = message;
   }
   return out;
 }
 
 function together(a: Message, b: Message): boolean {
-  return a.author.id === b.author.id && b.time_ms - a.time_ms < groupGap;
+  return a.author.id === b.author.id && !a.closed && !b.closed && b.time_ms - a.time_ms < groupGap;
 }
 
 export interface Day {

@@ -43,6 +43,7 @@ export interface Author {
   id: string;
   name: string;
   me: boolean;
+  account?: string; // proved; in private and direct topics only
 }
 
 // The numbers of Completeness count records: posts, and the signed notes on who
@@ -107,14 +108,15 @@ export interface Message {
   text: string;
   entities: Entity[] | null;
   reply_to?: string;
-  state: string; // queued, handed, stored, received
+  state: string; // queued, handed, stored, acknowledged, read, received
   stored_by?: number;
   bodiless?: boolean;
+  closed?: string; // pending, before, erased, lost, forged, faded: why it cannot be read here
 }
 
 export interface Topic {
   id: string;
-  kind: string; // broadcast, open
+  kind: string; // broadcast, open, private, direct
   name: string;
   description: string;
   link: string;
@@ -127,8 +129,91 @@ export interface Topic {
   retention: Retention;
   last?: Message;
   draft: string;
+  hide_origin: boolean;
+  contact?: string; // of a direct topic
+  live?: { typing: boolean; here: boolean }; // of a direct topic, where both want it
+  sealing?: Sealing; // of a private or direct topic that is here
   created: string;
   joined: string;
+}
+
+// Sealing says how this device stands in a private or direct topic.
+export interface Sealing {
+  member: boolean;
+  members: number; // devices
+  invited: number;
+  joining: boolean;
+  refused: boolean;
+  removed: boolean;
+  fade_seconds: number; // 0: never
+  stranger: boolean;
+  newcomers_read: number; // -1: all
+  summary: string;
+}
+
+export interface Member {
+  author: Author;
+  role: string; // owner, admin, writer
+}
+
+export interface Invite {
+  link: string;
+  expires: string;
+}
+
+export interface Contact {
+  id: string; // the account
+  name: string;
+  claimed: string;
+  topic: string; // empty while there is none
+  request: boolean;
+  waiting: boolean;
+  verified: boolean;
+  blocked: boolean;
+  added: string;
+  new_device?: string; // since when the person writes from a device that was not known
+}
+
+export interface ContactPatch {
+  name?: string;
+  blocked?: boolean;
+  accepted?: boolean;
+  verified?: boolean;
+  devices_seen?: boolean;
+}
+
+// Hints are what the other person of a conversation may see of oneself.
+export interface Hints {
+  receipts: boolean;
+  typing: boolean;
+  presence: boolean;
+}
+
+export interface Safety {
+  groups: string[];
+  code: string;
+}
+
+export interface Verified {
+  result: string; // match, different, unreadable, other_version, own_code
+  contact: Contact;
+}
+
+export interface TopicDraft {
+  kind: string;
+  name: string;
+  description?: string;
+  newcomers_read?: number;
+  fade_seconds?: number;
+}
+
+export interface TopicPatch {
+  name?: string;
+  description?: string;
+  retention?: Retention;
+  hide_origin?: boolean;
+  newcomers_read?: number;
+  fade_seconds?: number;
 }
 
 export interface MessagePage {
@@ -145,6 +230,8 @@ export interface LinkPreview {
   verified: boolean;
   joined: boolean;
   peers: number;
+  contact?: string; // of a contact link: whose
+  invite: boolean; // makes a member of a private topic, or lets somebody write in a broadcast
 }
 
 export interface SearchPage {
@@ -196,4 +283,5 @@ export const maxTextBytes = 60 * 1024;
 export const maxNameBytes = 128;
 export const maxAboutBytes = 2048;
 export const maxHoles = 20;
+export const maxNewcomersRead = 4096;
 export const maxKept = 10_000_000;

@@ -1,6 +1,7 @@
 // What the page knows: the node, the topics, and how this tab stands to them.
 // Filled by a snapshot and kept fresh by the event stream (live.ts).
 import { api } from '../lib/api';
+import type { Person } from '../lib/members';
 import { order } from '../lib/rows';
 import type { Message, NodeInfo, Topic } from '../lib/types';
 import { dialogClosed, dialogOpened, route } from './route.svelte';
@@ -22,7 +23,13 @@ export type DialogName =
   | 'reach'
   | 'details'
   | 'leave'
-  | 'message';
+  | 'message'
+  | 'invite'
+  | 'removeMember'
+  | 'myLink'
+  | 'person'
+  | 'safety'
+  | 'removePerson';
 
 export interface OpenDialog {
   name: DialogName;
@@ -30,6 +37,9 @@ export interface OpenDialog {
   message?: Message;
   fresh?: boolean; // a topic that was made just now
   files?: File[];
+  person?: string; // id of a contact
+  member?: Person; // of the topic
+  adding?: boolean; // a link is opened to add a person
 }
 
 interface App {

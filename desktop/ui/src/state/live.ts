@@ -6,6 +6,7 @@ import { EventParser } from '../lib/sse';
 import type { Message, NodeInfo, StreamEvent, Topic } from '../lib/types';
 import { app, dropTopic, noteMessage, refreshTopic, setTopic, setTopics } from './app.svelte';
 import { channel, tell } from './channel';
+import { loadPeople, refreshPeople } from './people.svelte';
 
 const quietLimit = 40_000; // the node says something every 15 s
 const longestWait = 15_000;
@@ -40,7 +41,7 @@ export async function loadSnapshot(): Promise<void> {
   const mine: StreamEvent[] = [];
   held = mine;
   try {
-    const [node, topics] = await Promise.all([api.node(), api.topics()]);
+    const [node, topics] = await Promise.all([api.node(), api.topics(), loadPeople()]);
     app.node = node;
     setTopics(topics.items ?? []);
     last = topics.head;
@@ -184,6 +185,7 @@ function receive(event: StreamEvent): void {
       return;
     case 'node.updated':
       app.node = (data as { node: NodeInfo }).node;
+      refreshPeople();
       return;
     case 'reset':
       void reload((data as { head: string }).head);
