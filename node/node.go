@@ -31,6 +31,11 @@ type Config struct {
 	Logger    *slog.Logger // nil: silent
 	Host      *reach.Host  // nil: the node opens its own. A given one is closed with the node.
 
+	// Reach overrides the stored settings of reach; nil: those that SetReachSettings stored.
+	Reach *ReachSettings
+	// Bridge makes the node a bridge for people whose network is blocked; nil: it is none.
+	Bridge *BridgeConfig
+
 	// Passphrase opens a folder that has one, see Look; for a new folder it becomes that.
 	// It stays the caller's, who clears it.
 	Passphrase []byte

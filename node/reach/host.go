@@ -43,6 +43,13 @@ type Config struct {
 	LANOnly bool     // never a byte to or from an address outside the local network
 	NoMDNS  bool     // neither announce on the local network nor look there
 	Logger  *slog.Logger
+
+	Settings Settings      // a person's choices; LANOnly and NoMDNS above add to them
+	Bridge   *BridgeConfig // nil: this node is no bridge
+	// Memory is what Remember was last given, nil at first: which ways worked on which
+	// network. Remember stores it; it may be called from any goroutine until Close.
+	Memory   []byte
+	Remember func([]byte)
 }
 
 // Host is this node's presence on the network. It is safe for concurrent use.
