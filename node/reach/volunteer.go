@@ -188,16 +188,17 @@ type bucket struct {
 
 // take spends n.
 func (b *bucket) take(n int) {
-	now := time.Now()
-	b.spent = max(0, b.spent-b.rate*now.Sub(b.at).Seconds()) + float64(n)
-	b.at = now
+	b.spent, b.at = b.now()+float64(n), time.Now()
 }
 
 // wait returns how long until n more may be spent.
 func (b *bucket) wait(n int) time.Duration {
-	over := b.spent + float64(n) - b.rate*time.Since(b.at).Seconds() - b.burst
+	over := b.now() + float64(n) - b.burst
 	if over <= 0 {
 		return 0
 	}
 	return time.Duration(over / b.rate * float64(time.Second))
 }
+
+// now returns how much of what was spent has not been filled up again.
+func (b *bucket) now() float64 { return max(0, b.spent-b.rate*time.Since(b.at).Seconds()) }
