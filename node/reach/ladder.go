@@ -53,6 +53,8 @@ type ladder struct {
 	remember func([]byte)
 	changed  func() // called without the lock when the outlook may have changed
 
+	world bool // for tests: loopback is the world, not the local network
+
 	mu      sync.Mutex
 	memory  *memory
 	name    string // of the present network
@@ -116,7 +118,7 @@ func (l *ladder) wayOfLocked(a ma.Multiaddr) WayName {
 // isLANLocked reports whether an address is on a network of this computer's own.
 func (l *ladder) isLANLocked(a netip.Addr) bool {
 	if a.IsLoopback() || a.IsLinkLocalUnicast() {
-		return true
+		return !l.world
 	}
 	return a.IsPrivate() && slices.ContainsFunc(l.subnets, func(p netip.Prefix) bool { return p.Contains(a) })
 }

@@ -25,9 +25,9 @@ const (
 	pulseTell = 2  // the answer
 	pulseBeat = 3  // "I receive": unasked, while much comes in and nothing goes out
 
-	silence    = 3500 * time.Millisecond // without a sign of life, while people talk, before one asks
+	silence    = 3 * time.Second // without a sign of life, while people talk, before one asks
 	beatEvery  = 2 * time.Second
-	patience   = 4500 * time.Millisecond // for an answer
+	patience   = 4 * time.Second // for an answer
 	maxWait    = 15 * time.Second        // for an answer, on a line whose answers take long
 	talkLasts  = 2 * time.Minute         // after the last word
 	quietAsk   = 15 * time.Second        // the same as silence where nobody talks
