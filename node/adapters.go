@@ -38,6 +38,7 @@ func newGossip(n *Node) (*pubsub.PubSub, error) {
 		MaxMessage: record.MaxRecord,
 		Logger:     n.log,
 		OnPeers:    n.followersChanged,
+		OnLine:     n.lineOpened,
 	})
 }
 
@@ -54,6 +55,15 @@ func (n *Node) followersChanged(name string) {
 	poke(t.outbox.wake)
 	t.repair.Look(false)
 	n.bell.topic(t.id)
+}
+
+// lineOpened is called by gossip when there is a new line to a node: what either side
+// said into an old one may have gone nowhere.
+func (n *Node) lineOpened(peer string) {
+	for _, t := range n.Topics() {
+		t.repair.Returned(peer)
+		poke(t.outbox.published)
+	}
 }
 
 func linkContact(c reach.Contact) topic.Contact {

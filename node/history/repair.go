@@ -118,6 +118,15 @@ func (r *Repairer) Nudged(peer string) {
 	}
 }
 
+// Returned makes it compare with a peer again, if it is a follower, once there is a
+// new line to it.
+func (r *Repairer) Returned(peer string) {
+	r.mu.Lock()
+	delete(r.met, peer)
+	r.mu.Unlock()
+	r.Look(false)
+}
+
 // Missing tells whether something is known to be missing: then it looks more often.
 func (r *Repairer) Missing(some bool) {
 	r.mu.Lock()

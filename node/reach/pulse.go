@@ -27,10 +27,10 @@ const (
 
 	silence    = 3 * time.Second // without a sign of life, while people talk, before one asks
 	beatEvery  = 2 * time.Second
-	patience   = 4 * time.Second // for an answer
-	maxWait    = 15 * time.Second        // for an answer, on a line whose answers take long
-	talkLasts  = 2 * time.Minute         // after the last word
-	quietAsk   = 15 * time.Second        // the same as silence where nobody talks
+	patience   = 4 * time.Second  // for an answer
+	maxWait    = 15 * time.Second // for an answer, on a line whose answers take long
+	talkLasts  = 2 * time.Minute  // after the last word
+	quietAsk   = 15 * time.Second // the same as silence where nobody talks
 	idleAfter  = 10 * time.Minute
 	idleAsk    = 30 * time.Second
 	saverTimes = 2               // with a data saver the two above are so many times as long
@@ -348,7 +348,7 @@ func (s *pulses) dead(p *pulse) {
 	way := h.wayOfConn(c)
 	h.log.Debug("reach: a line went dead", "peer", c.RemotePeer(), "way", way, "after", time.Since(p.opened))
 	if !replaced && c.Stat().Direction == network.DirOutbound {
-		h.ladder.stall(c.RemotePeer(), way)
+		h.ladder.stall(c.RemotePeer(), c.RemoteMultiaddr(), way)
 	}
 	s.gone(c)
 	h.wg.Go(func() { _ = c.Close() })
