@@ -12,7 +12,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/linnet-im/linnet/node/reach/front"
 )
@@ -147,7 +146,7 @@ func (h *Host) within(info peer.AddrInfo) peer.AddrInfo {
 			continue
 		}
 		out.Addrs = append(out.Addrs, a)
-		if h.settings.SOCKS != "" && h.settings.Mode == ModeOpen && isTCP(a) && manet.IsPublicAddr(a) {
+		if h.settings.SOCKS != "" && h.settings.Mode == ModeOpen && isTCP(a) && h.ladder.wayOf(a) == WayTCP {
 			out.Addrs = append(out.Addrs, h.paths.add(path{way: insideTor, peer: info.ID, at: a}, nil))
 		}
 	}
