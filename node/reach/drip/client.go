@@ -78,6 +78,7 @@ type client struct {
 	more        bool          // the server has more than fitted
 	told        uint64        // up to where the server knows that there is room
 	bye         bool          // the last ack was sent
+	costs       costs         // of exchanges so far
 	width       int           // connections that may be alive
 	patience    time.Duration // how long to wait for an answer that could come at once
 	active      time.Time     // when data last moved
@@ -95,7 +96,7 @@ type client struct {
 // beside what went wrong last.
 func Dial(ctx context.Context, cfg Config) (net.Conn, error) {
 	cfg = cfg.withDefaults()
-	c := &client{Conn: newConn(cfg.Local, cfg.Remote, clientBuffer), cfg: cfg, width: 2, patience: patienceLeast, active: time.Now(),
+	c := &client{Conn: newConn(cfg.Local, cfg.Remote, clientBuffer), cfg: cfg, costs: costs{askCost, headerCost}, width: 2, patience: patienceLeast, active: time.Now(),
 		idle: make(map[*line]bool), asks: make(map[*flight]bool)}
 	rand.Read(c.id[:])
 	life, cancel := context.WithCancel(context.Background())
@@ -222,7 +223,7 @@ func (c *client) open(ctx context.Context) (*line, error) {
 	for c.err == nil && time.Now().Before(c.notBefore) {
 		c.rest(ctx, time.Until(c.notBefore))
 	}
-	over := c.err
+	over, seen := c.err, c.costs
 	c.mu.Unlock()
 	if over != nil {
 		return nil, over
@@ -233,7 +234,7 @@ func (c *client) open(ctx context.Context) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLine(conn, c.cfg), nil
+	return newLine(conn, c.cfg, seen), nil
 }
 
 // failed notes that a connection brought nothing, and spaces out the next. The

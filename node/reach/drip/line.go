@@ -34,16 +34,18 @@ type line struct {
 	allow   int          // bytes that the present answer may still have
 	down    atomic.Int64 // bytes from the server, estimated
 	up      int          // bytes to the server, estimated
-	header  int          // most bytes of an answer that were not data
-	asking  int          // most bytes of a request that were not data
+	costs   costs        // of this line's dearest exchange, or the last one's
 	answers int
 	asked   time.Time // when the last exchange began
 	used    time.Time // when it ended
 	last    bool      // the other side ends the connection
 }
 
-func newLine(conn net.Conn, cfg Config) *line {
-	l := &line{conn: conn, cfg: cfg, up: helloCost, header: headerCost, asking: askCost, used: time.Now()}
+// costs are the bytes of an exchange that are not data.
+type costs struct{ ask, answer int }
+
+func newLine(conn net.Conn, cfg Config, seen costs) *line {
+	l := &line{conn: conn, cfg: cfg, up: helloCost, costs: seen, used: time.Now()}
 	l.down.Store(int64(cfg.Handshake))
 	l.in = bufio.NewReader(l)
 	return l
@@ -70,7 +72,7 @@ func (l *line) received() int {
 
 // want returns how many data bytes the next answer may carry.
 func (l *line) want() int {
-	room := l.cfg.Down - l.received() - l.header
+	room := l.cfg.Down - l.received() - l.costs.answer
 	if l.answers == 0 {
 		room = max(room, leastDown) // whatever the handshake cost, a line carries something
 	}
@@ -79,7 +81,7 @@ func (l *line) want() int {
 
 // most returns how many data bytes the next request may carry.
 func (l *line) most() int {
-	room := l.cfg.Up - l.up - l.asking
+	room := l.cfg.Up - l.up - l.costs.ask
 	if l.answers == 0 {
 		room = max(room, leastUp)
 	}
@@ -122,7 +124,7 @@ func (l *line) do(ctx context.Context, a ask, patience time.Duration) (answer, e
 	l.answers++
 	l.used = time.Now()
 	l.last = resp.Close || l.in.Buffered() > 0
-	l.header = max(l.header, l.received()-before-len(ans.Data))
+	l.costs.answer = l.seen(l.costs.answer, l.received()-before-len(ans.Data))
 	return ans, nil
 }
 
@@ -140,7 +142,15 @@ func (l *line) send(a ask) (*http.Request, error) {
 		return nil, err
 	}
 	l.up += b.Len() + recordCost
-	l.asking = max(l.asking, b.Len()+recordCost-len(a.Data))
+	l.costs.ask = l.seen(l.costs.ask, b.Len()+recordCost-len(a.Data))
 	_, err = l.conn.Write(b.Bytes())
 	return req, err
+}
+
+// seen replaces what was reckoned with by what was seen: the last, and then the most.
+func (l *line) seen(before, now int) int {
+	if l.answers <= 1 {
+		return now
+	}
+	return max(before, now)
 }

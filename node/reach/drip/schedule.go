@@ -210,7 +210,7 @@ func (c *client) heard(l *line, f *flight) {
 		c.width = min(c.width+1, c.cfg.Parallel)
 	}
 	c.fails, c.refused, c.notBefore, c.trouble = 0, 0, time.Time{}, nil
-	c.established = true
+	c.established, c.costs = true, l.costs
 	c.expiry.Reset(c.cfg.Expiry)
 }
 

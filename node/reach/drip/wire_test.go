@@ -227,6 +227,8 @@ func newPlace(t testing.TB, l Limits) *place {
 	p := &place{Server: NewServer(l), conns: make(chan net.Conn), done: make(chan struct{}), kinds: func() (up, down kind) { return }}
 	p.handler = func(w http.ResponseWriter, r *http.Request) { p.Serve(w, r, testPass) }
 	p.site = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.wg.Add(1)
+		defer p.wg.Done()
 		p.mu.Lock()
 		p.requests++
 		h := p.handler
