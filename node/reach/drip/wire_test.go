@@ -105,11 +105,11 @@ func connect(up, down kind) (client, server *end) {
 
 func (e *end) Read(b []byte) (int, error) {
 	for {
-		e.mu.Lock()
-		closed, dead := e.closed, e.dead
-		e.mu.Unlock()
 		e.in.mu.Lock()
 		wake, now := e.in.wake, time.Now()
+		e.mu.Lock() // after wake was read, so that no change is missed
+		closed, dead := e.closed, e.dead
+		e.mu.Unlock()
 		var wait time.Duration = -1
 		switch {
 		case closed:
@@ -215,6 +215,7 @@ type place struct {
 	mu       sync.Mutex
 	kinds    func() (up, down kind) // of the next connection
 	opened   []*end                 // at the client's side
+	served   []*end                 // at the site's
 	requests int
 	up, down int // bytes of all connections
 	handler  func(http.ResponseWriter, *http.Request)
@@ -243,6 +244,11 @@ func newPlace(t testing.TB, l Limits) *place {
 func (p *place) shut() {
 	p.Server.Close()
 	p.site.Close()
+	p.mu.Lock()
+	for _, e := range p.served { // the site forgets one that comes as it closes
+		e.Close()
+	}
+	p.mu.Unlock()
 	p.wg.Wait()
 }
 
@@ -278,6 +284,9 @@ func (p *place) open(ctx context.Context) (net.Conn, error) {
 		return nil, errors.New("network is unreachable")
 	}
 	c, s := connect(up, down)
+	p.mu.Lock()
+	p.served = append(p.served, s)
+	p.mu.Unlock()
 	t := time.NewTimer(2 * up.Delay)
 	defer t.Stop()
 	select {
