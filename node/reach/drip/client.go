@@ -17,6 +17,7 @@ const (
 	clientBuffer = 256 << 10
 	openFor      = 20 * time.Second // after which a connection that does not come about is given up
 	backoffMost  = 5 * time.Second  // between tries to connect
+	dialTries    = 3                // connections that may bring nothing before a dial fails
 	refusals     = 3                // in a row, after which the site means it
 )
 
@@ -69,10 +70,12 @@ type client struct {
 	expiry      *time.Timer
 	established bool // the server has answered
 	lines       int  // connections, those that are being opened included
+	open        int  // those that are open
 	idle        map[*line]bool
 	asks        map[*flight]bool
 	number      uint64 // of the latest ask
 	poll        *flight
+	pollAt      time.Time     // not before then
 	lost        bool          // something that was on its way to here may not come
 	gapAt       uint64        // number of the latest ask when a gap was first seen; 0: no gap
 	more        bool          // the server has more than fitted
@@ -92,8 +95,9 @@ type client struct {
 // dialling only. The connection is a *Conn.
 //
 // It fails with ErrRefused if what answers is a web site that does not speak drip
-// to this client, with ErrFull if the server has no room, or with ctx's error
-// beside what went wrong last.
+// to this client, with ErrFull if the server has no room, with the error of the
+// third connection in a row that brings nothing, or with ctx's beside what went
+// wrong last.
 func Dial(ctx context.Context, cfg Config) (net.Conn, error) {
 	cfg = cfg.withDefaults()
 	c := &client{Conn: newConn(cfg.Local, cfg.Remote, clientBuffer), cfg: cfg, costs: costs{askCost, headerCost}, width: 2, patience: patienceLeast, active: time.Now(),
@@ -199,7 +203,7 @@ func (c *client) worth() int {
 
 // run opens a line and uses it until it is spent or broken, or the session is over.
 func (c *client) run(ctx context.Context) {
-	l, err := c.open(ctx)
+	l, err := c.connect(ctx)
 	if err == nil {
 		for f := c.next(ctx, l); f != nil; f = c.next(ctx, l) {
 			ans, err := l.do(ctx, f.ask, f.patience)
@@ -211,14 +215,15 @@ func (c *client) run(ctx context.Context) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lines--
-	if err != nil {
+	if c.lines--; err != nil {
 		c.failed(err)
+	} else {
+		c.open--
 	}
 	c.changed()
 }
 
-func (c *client) open(ctx context.Context) (*line, error) {
+func (c *client) connect(ctx context.Context) (*line, error) {
 	c.mu.Lock()
 	for c.err == nil && time.Now().Before(c.notBefore) {
 		c.rest(ctx, time.Until(c.notBefore))
@@ -234,6 +239,9 @@ func (c *client) open(ctx context.Context) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
 	return newLine(conn, c.cfg, seen), nil
 }
 
@@ -241,7 +249,10 @@ func (c *client) open(ctx context.Context) (*line, error) {
 // caller holds mu.
 func (c *client) failed(err error) {
 	c.trouble = err
-	c.fails = min(c.fails+1, 8)
+	if c.fails++; !c.established && c.fails >= dialTries {
+		c.fail(fmt.Errorf("drip: dial: %w", err))
+	}
+	c.fails = min(c.fails, 8)
 	pause := min(200*time.Millisecond<<c.fails, backoffMost)
 	c.notBefore = time.Now().Add(pause*3/4 + mathrand.N(pause/2))
 }

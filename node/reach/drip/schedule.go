@@ -16,6 +16,8 @@ const (
 	patienceMost  = 15 * time.Second
 	quick         = time.Second            // answers that come sooner allow for more lines
 	stale         = 30 * time.Second       // since a line was used
+	hasty         = 500 * time.Millisecond // until a server that does not hold polls is polled again
+	lonely        = 400 * time.Millisecond // for which a poll is held while there is no other line
 	look          = 100 * time.Millisecond // until an idle line looks again whether another one polls
 )
 
@@ -24,6 +26,7 @@ type flight struct {
 	ask
 	number   uint64
 	sent     span // of the stream; empty: none
+	poll     bool // it waits for what the server has to say
 	bye      bool // nothing follows it
 	patience time.Duration
 }
@@ -67,18 +70,44 @@ func (c *client) choose(l *line) (f *flight, later time.Duration) {
 	if later == 0 && (s.from < s.to || end) {
 		return c.push(l, s, end), 0
 	}
+	if later > 0 && len(c.idle) == 1 {
+		return nil, later // what was written would find no line
+	}
 	switch {
 	case c.closed && len(c.asks) > 0: // their answers say more
-	case c.poll == nil && c.turn(l):
-		c.poll = c.newFlight(l, 0, c.hold())
-		return c.poll, 0
 	case c.poll == nil:
-		return nil, look
-	case c.poll != nil && (c.more || c.room()-c.told >= uint64(c.in.size/2)):
+		if wait := c.untilPoll(l); wait > 0 {
+			return nil, sooner(later, wait)
+		}
+		c.poll = c.newFlight(l, 0, c.hold())
+		c.poll.poll = true
+		return c.poll, 0
+	case c.more || c.room()-c.told >= uint64(c.in.size/2):
 		c.more = false // until an answer says so again
 		return c.newFlight(l, 0, 0), 0
 	}
 	return nil, later
+}
+
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// untilPoll is how long l has to wait before it polls. The caller holds mu.
+func (c *client) untilPoll(l *line) time.Duration {
+	if wait := time.Until(c.pollAt); wait > 0 {
+		return wait
+	}
+	if c.open == 1 {
+		return 2*gather - time.Since(l.used) // what is written next would have to wait for the poll
+	}
+	if !c.turn(l) {
+		return look
+	}
+	return 0
 }
 
 // room is up to where there is room for what the server sends.
@@ -143,6 +172,9 @@ func (c *client) turn(l *line) bool {
 // has moved. The caller holds mu.
 func (c *client) hold() time.Duration {
 	quiet := time.Since(c.active)
+	if c.open == 1 {
+		return lonely
+	}
 	d := min(max(quiet/5, 3*time.Second), 15*time.Second)
 	if c.cfg.Saver {
 		d = min(max(quiet/2, 5*time.Second), 30*time.Second)
@@ -174,7 +206,7 @@ func (c *client) settle(l *line, f *flight, ans answer, err error) bool {
 		c.fail(io.ErrClosedPipe)
 	case ans.has(flagGone):
 		c.fail(ErrGone)
-	case !c.take(f, ans):
+	case !c.take(l, f, ans):
 		c.fail(errPacket)
 	case f.bye:
 		c.fail(io.ErrClosedPipe)
@@ -216,8 +248,9 @@ func (c *client) heard(l *line, f *flight) {
 
 // take takes what an answer says. It reports false if that cannot be true. The
 // caller holds mu.
-func (c *client) take(f *flight, ans answer) bool {
-	if _, ok := c.out.confirm(ans.Ack, ans.Window); !ok {
+func (c *client) take(l *line, f *flight, ans answer) bool {
+	news, ok := c.out.confirm(ans.Ack, ans.Window)
+	if !ok {
 		return false
 	}
 	if f.sent.from < f.sent.to && !ans.has(flagKept) {
@@ -228,7 +261,10 @@ func (c *client) take(f *flight, ans answer) bool {
 		c.lost = c.lost || !kept
 		c.active = time.Now()
 	}
-	c.more = ans.has(flagMore)
+	c.more = ans.has(flagMore) && len(ans.Data) > 0
+	if !news && len(ans.Data) == 0 && f.poll && time.Since(l.asked) < f.Wait/2 {
+		c.pollAt = time.Now().Add(hasty) // it has not held the poll: do not ask it in a circle
+	}
 	c.mind()
 	return true
 }
