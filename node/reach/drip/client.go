@@ -76,6 +76,7 @@ type client struct {
 	number      uint64 // of the latest ask
 	poll        *flight
 	pollAt      time.Time     // not before then
+	pushAt      time.Time     // send data not before then
 	lost        bool          // something that was on its way to here may not come
 	gapAt       uint64        // number of the latest ask when a gap was first seen; 0: no gap
 	more        bool          // the server has more than fitted
@@ -123,9 +124,12 @@ func (c *client) greet(ctx context.Context) error {
 	defer context.AfterFunc(ctx, c.alarm)()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !c.established {
+	for {
 		if c.err != nil {
 			return c.err
+		}
+		if c.established {
+			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			if c.trouble != nil {
@@ -135,7 +139,6 @@ func (c *client) greet(ctx context.Context) error {
 		}
 		c.wait()
 	}
-	return nil
 }
 
 // stop ends the session and waits for its goroutines.

@@ -140,7 +140,7 @@ func (s *storm) play() {
 	cfg := s.config()
 	cfg.Linger = 10 * time.Minute // so that nothing is lost at the end
 	cfg.Expiry = 10 * time.Minute
-	c, d := s.pair(s.t, cfg)
+	c, d := s.meet(cfg)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() { s.weather(stop) })
@@ -166,9 +166,31 @@ func (s *storm) play() {
 		s.t.Errorf("after all, the server reads %d, %v", n, err)
 	}
 	d.Close()
-	s.shut()
+	time.Sleep(5 * time.Minute)
 	if n := len(s.sessions); n > 0 {
 		s.t.Errorf("%d sessions are left", n)
+	}
+}
+
+// meet dials until it succeeds. The server's side of dials that failed is closed.
+func (s *storm) meet(cfg Config) (net.Conn, *Conn) {
+	c, err := Dial(s.t.Context(), cfg)
+	for err != nil {
+		s.chance(1, "failed dials")
+		c, err = Dial(s.t.Context(), cfg)
+	}
+	for {
+		d, err := s.Server.Accept()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.Server.mu.Lock()
+		last := len(s.fresh) == 0
+		s.Server.mu.Unlock()
+		if last {
+			return c, d
+		}
+		d.Close()
 	}
 }
 

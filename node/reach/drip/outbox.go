@@ -77,6 +77,9 @@ func (out *outbox) next(most int) (s span, end bool) {
 
 // data returns the bytes of a range that next returned. They are a copy.
 func (out *outbox) data(s span) []byte {
+	if s.from == s.to {
+		return nil // the end alone may lie behind all that is kept
+	}
 	return slices.Clone(out.buf[s.from-out.acked : s.to-out.acked])
 }
 

@@ -16,7 +16,7 @@ const (
 	patienceMost  = 15 * time.Second
 	quick         = time.Second            // answers that come sooner allow for more lines
 	stale         = 30 * time.Second       // since a line was used
-	hasty         = 500 * time.Millisecond // until a server that does not hold polls is polled again
+	hasty         = 500 * time.Millisecond // until a server that holds no polls, or takes no data, is asked again
 	lonely        = 400 * time.Millisecond // for which a poll is held while there is no other line
 	look          = 100 * time.Millisecond // until an idle line looks again whether another one polls
 )
@@ -67,10 +67,13 @@ func (c *client) choose(l *line) (f *flight, later time.Duration) {
 		return f, 0
 	}
 	s, end, later := c.pending(l.most())
+	if wait := time.Until(c.pushAt); wait > 0 && (s.from < s.to || end) {
+		later = wait
+	}
 	if later == 0 && (s.from < s.to || end) {
 		return c.push(l, s, end), 0
 	}
-	if later > 0 && len(c.idle) == 1 {
+	if 0 < later && later <= gather && len(c.idle) == 1 {
 		return nil, later // what was written would find no line
 	}
 	switch {
@@ -254,7 +257,9 @@ func (c *client) take(l *line, f *flight, ans answer) bool {
 		return false
 	}
 	if f.sent.from < f.sent.to && !ans.has(flagKept) {
-		c.out.unmark(f.sent)
+		if c.out.unmark(f.sent); !news {
+			c.pushAt = time.Now().Add(hasty)
+		}
 	}
 	if len(ans.Data) > 0 || ans.has(flagEnd) {
 		kept, _ := c.in.put(ans.Offset, ans.Data, ans.has(flagEnd))

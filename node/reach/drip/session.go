@@ -140,6 +140,7 @@ func (ss *session) hold(ctx context.Context, a ask) {
 	ss.held = append(ss.held, h)
 	if len(ss.held) > heldMost {
 		ss.held[0].release = true
+		ss.held = slices.Delete(ss.held, 0, 1)
 		ss.changed()
 	}
 	defer func() {

@@ -302,8 +302,11 @@ func (p *place) open(ctx context.Context) (net.Conn, error) {
 		return nil, ctx.Err()
 	}
 	p.mu.Lock()
-	p.opened = append(p.opened, c)
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	if p.opened = append(p.opened, c); p.cut {
+		c.in.stop()
+		c.out.stop()
+	}
 	return c, nil
 }
 
