@@ -46,6 +46,9 @@ type Config struct {
 
 	Settings Settings      // a person's choices; LANOnly and NoMDNS above add to them
 	Bridge   *BridgeConfig // nil: this node is no bridge
+	// PassUsed is called whenever somebody came in with a pass. It may be called from any
+	// goroutine until Close, and must not block.
+	PassUsed func(Pass)
 	// Memory is what Remember was last given, nil at first: which ways worked on which
 	// network. Remember stores it; it may be called from any goroutine until Close.
 	Memory   []byte
