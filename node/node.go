@@ -149,9 +149,9 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n.host, err = reach.Open(ctx, reach.Config{
+		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
-			Settings: n.settings, Bridge: n.bridgeConfig(), PassUsed: n.passUsed, Memory: memory, Remember: n.rememberReach,
+			Settings: n.settings, Bridge: n.bridgeConfig(), PassUsed: n.passUsed, MayRelay: n.mayRelay, Volunteer: n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
@@ -159,6 +159,9 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("node: %w", err)
 		}
+		n.mu.Lock() // it may call already, see mayRelay
+		n.host = host
+		n.mu.Unlock()
 		if err := n.rememberPort(ctx, port); err != nil {
 			return err
 		}

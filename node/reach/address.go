@@ -53,15 +53,14 @@ func (c Contact) info() (peer.AddrInfo, error) {
 	return info, nil
 }
 
-// dialable keeps to plain IP addresses: a name in a link would make this
-// computer ask a name server that somebody else chose.
+// dialable keeps to plain IP addresses, and circuits through such: a name in a link
+// would make this computer ask a name server that somebody else chose.
 func dialable(a ma.Multiaddr) bool {
 	ip, err := manet.ToIP(a)
 	if err != nil || ip.IsUnspecified() || ip.IsMulticast() {
 		return false
 	}
-	_, circuit := a.ValueForProtocol(ma.P_CIRCUIT)
-	return circuit != nil
+	return !isCircuit(a) || isDialableCircuit(a)
 }
 
 // ours returns the addresses to tell others: no loopback, unless that is all.

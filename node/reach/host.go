@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -49,6 +50,10 @@ type Config struct {
 	// PassUsed is called whenever somebody came in with a pass. It may be called from any
 	// goroutine until Close, and must not block.
 	PassUsed func(Pass)
+	// MayRelay says whom this node helps to be reached, once others can reach it by
+	// themselves; nil: nobody. Volunteer says that they can, whatever it finds out.
+	MayRelay  func(peer string) bool
+	Volunteer bool
 	// Memory is what Remember was last given, nil at first: which ways worked on which
 	// network. Remember stores it; it may be called from any goroutine until Close.
 	Memory   []byte
@@ -60,6 +65,10 @@ type Host struct {
 	host    host.Host
 	log     *slog.Logger
 	lanOnly bool
+
+	told   bool        // others can reach this node, it was said
+	public atomic.Bool // the same, found out
+	around *around     // nil: this node does without relays
 
 	ctx    context.Context // ends with Close; bounds dialling
 	cancel context.CancelFunc

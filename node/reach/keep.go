@@ -117,8 +117,7 @@ func (h *Host) Visit(ctx context.Context, c Contact) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	// A call by a person is not put off because an earlier try failed.
-	ctx = network.WithForceDirectDial(ctx, "asked for")
-	if err := h.host.Connect(ctx, info); err != nil {
+	if err := h.host.Connect(h.dialling(ctx, info), info); err != nil {
 		return "", fmt.Errorf("%w: %s: %v", ErrUnreachable, info.ID, err)
 	}
 	return info.ID.String(), nil
@@ -184,7 +183,7 @@ func (h *Host) redial(info peer.AddrInfo) {
 	ctx, cancel := context.WithTimeout(h.ctx, dialTimeout)
 	defer cancel()
 	// The keeper has pauses of its own; libp2p's dial back-off on top would stretch them.
-	err := h.host.Connect(network.WithForceDirectDial(ctx, "keep"), info)
+	err := h.host.Connect(h.dialling(ctx, info), info)
 	if err != nil {
 		h.log.Debug("reach: dial failed", "peer", info.ID, "err", err)
 	}
