@@ -151,7 +151,7 @@ func (n *Node) openHost(ctx context.Context) error {
 		}
 		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
-			Settings: n.settings, Bridge: n.bridgeConfig(), PassUsed: n.passUsed, MayRelay: n.mayRelay, Volunteer: n.IsBridge(), Memory: memory, Remember: n.rememberReach,
+			Settings: n.settings, Bridge: n.bridgeConfig(), MayRelay: n.mayRelay, Volunteer: n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
@@ -175,7 +175,8 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.stems = stem.Open(n.host.LibP2P(), stems{n}, record.MaxRecord, n.log)
 	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
-	n.host.Watch(func(peer string, connected bool) { n.bell.node() })
+	n.host.Watch(n.lineChanged)
+	n.host.WatchOutlook(n.bell.node)
 	return nil
 }
 

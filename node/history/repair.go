@@ -122,6 +122,18 @@ func (r *Repairer) Nudged(peer string) {
 	}
 }
 
+// Back makes it compare with a connected peer to whom a line has come or gone: what was
+// on its way by the one that is lost may be lost too.
+func (r *Repairer) Back(peer string) {
+	r.mu.Lock()
+	known := r.met[peer]
+	delete(r.met, peer)
+	r.mu.Unlock()
+	if known {
+		r.Look(false)
+	}
+}
+
 // Missing tells whether something is known to be missing: then it looks more often.
 func (r *Repairer) Missing(some bool) {
 	r.mu.Lock()

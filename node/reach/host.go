@@ -41,9 +41,6 @@ type Config struct {
 
 	Settings Settings      // a person's choices; LANOnly and NoMDNS above add to them
 	Bridge   *BridgeConfig // nil: this node is no bridge
-	// PassUsed is called whenever somebody came in with a pass. It may be called from any
-	// goroutine until Close, and must not block.
-	PassUsed func(Pass)
 	// MayRelay says whom this node helps to be reached, once others can reach it by
 	// themselves; nil: nobody. Volunteer says that they can, whatever it finds out.
 	MayRelay  func(peer string) bool
