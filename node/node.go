@@ -33,6 +33,9 @@ type Config struct {
 
 	// Reach overrides the stored settings of reach; nil: those that SetReachSettings stored.
 	Reach *ReachSettings
+	// Volunteer says that others can reach this node by themselves, whatever it finds out: it
+	// relays for its friends at once, as one does that was found to be reachable.
+	Volunteer bool
 	// Bridge makes the node a bridge for people whose network is blocked; nil: it is none.
 	Bridge *BridgeConfig
 
@@ -151,7 +154,7 @@ func (n *Node) openHost(ctx context.Context) error {
 		}
 		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
-			Settings: n.settings, Bridge: n.bridgeConfig(), MayRelay: n.mayRelay, Volunteer: n.IsBridge(), Memory: memory, Remember: n.rememberReach,
+			Settings: n.settings, Bridge: n.bridgeConfig(), MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)

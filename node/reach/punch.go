@@ -21,8 +21,8 @@ const (
 	punchTimeout = 5 * time.Second // for one dial through a hole
 	firstPunch   = 2 * time.Second // libp2p tries at once by itself; the other side may not have been ready
 	lastPunch    = 30 * time.Minute
-	morePunch    = 4                // the pause grows by this
-	calmFor      = 10 * time.Second // a straight line lasts, before the relayed one is closed
+	morePunch    = 4           // the pause grows by this
+	calmFor      = time.Second // a straight line lasts, before the relayed one is closed
 )
 
 // punch opens holes through NATs with libp2p's DCUtR. The service begins when this
