@@ -17,3 +17,6 @@ var (
 	// ErrLost means that the other side was not heard of for too long.
 	ErrLost = errors.New("drip: the other side was not heard of for too long")
 )
+
+// errDropped is what the server's side of a session sees when its pass is taken back.
+var errDropped = errors.New("drip: the pass of this session was taken back")
