@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,7 +19,12 @@ import (
 // asBridge is a node that is a bridge at an address to which no packet gets.
 func asBridge(t *testing.T, dir, name string, contacts bool) (*node.Node, *node.FakeDoors) {
 	t.Helper()
-	n := openConfig(t, node.Config{Dir: dir, Bridge: &node.BridgeConfig{Listen: "127.0.0.1:0", Public: []string{"192.0.2.7:443"}, Title: "Zoë's", Contacts: contacts}})
+	key := sha256.Sum256([]byte(dir))
+	h, err := reach.Open(t.Context(), reach.Config{Key: key[:], Listen: []string{loopback}, NoMDNS: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := openConfig(t, node.Config{Dir: dir, Host: h, Bridge: &node.BridgeConfig{Title: "Zoë's", Contacts: contacts}})
 	if name != "" {
 		if err := n.SetName(t.Context(), name); err != nil {
 			t.Fatal(err)
