@@ -38,7 +38,6 @@ func newGossip(n *Node) (*pubsub.PubSub, error) {
 		MaxMessage: record.MaxRecord,
 		Logger:     n.log,
 		OnPeers:    n.followersChanged,
-		OnLine:     n.lineOpened,
 	})
 }
 
@@ -53,20 +52,15 @@ func (n *Node) followersChanged(name string) {
 	}
 	poke(t.asks)
 	poke(t.outbox.wake)
+	poke(t.outbox.back)
 	t.repair.Look(false)
 	n.bell.topic(t.id)
 }
 
-// lineOpened is called by gossip when there is a new line to a node: what either side
-// said into an old one may have gone nowhere.
-func (n *Node) lineOpened(peer string) {
-	for _, t := range n.Topics() {
-		t.repair.Returned(peer)
-		poke(t.outbox.published)
-	}
-}
-
+// linkContact is a contact as others are told of it: without what lets one through a
+// bridge, which is for whom the bridge's owner has chosen.
 func linkContact(c reach.Contact) topic.Contact {
+	c = c.Open()
 	return topic.Contact{ID: c.ID, Addrs: c.Addrs[:min(len(c.Addrs), maxLinkAddrs)]}
 }
 

@@ -74,6 +74,10 @@ type Node struct {
 	people people
 	post   post
 	hints  hints
+	passes passes
+
+	settings ReachSettings // in force until Close
+	bridging sync.Mutex    // held while bridges of others come and go
 
 	mu       sync.RWMutex
 	name     string
@@ -109,6 +113,12 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.loadSelf(ctx); err != nil {
 		return nil, err
 	}
+	if err := n.loadSettings(); err != nil {
+		return nil, err
+	}
+	if err := n.loadPasses(ctx); err != nil {
+		return nil, err
+	}
 	if err := n.openHost(ctx); err != nil {
 		return nil, err
 	}
@@ -138,9 +148,13 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n.host, err = reach.Open(ctx, reach.Config{
+		memory, err := n.reachMemory()
+		if err != nil {
+			return err
+		}
+		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
-			MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.cfg.Bridge != nil,
+			Settings: n.settings, Bridge: n.bridgeConfig(), MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
@@ -148,10 +162,14 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("node: %w", err)
 		}
+		n.mu.Lock() // it may call already, see mayRelay
+		n.host = host
+		n.mu.Unlock()
 		if err := n.rememberPort(ctx, port); err != nil {
 			return err
 		}
 	}
+	n.passes.doors = n.host
 	var err error
 	n.gossip, err = newGossip(n)
 	if err != nil {
@@ -160,7 +178,8 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.stems = stem.Open(n.host.LibP2P(), stems{n}, record.MaxRecord, n.log)
 	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
-	n.host.Watch(func(peer string, connected bool) { n.bell.node() })
+	n.host.Watch(n.lineChanged)
+	n.host.WatchOutlook(n.bell.node)
 	return nil
 }
 

@@ -71,10 +71,7 @@ type Config struct {
 	// OnPeers is called, not concurrently, after the peers of a topic changed. It
 	// must not call Close. May be nil.
 	OnPeers func(topic string)
-	// OnLine is called likewise after a line to a peer was opened, be it the first or
-	// one in place of another: what was in the other may be lost. May be nil.
-	OnLine func(peer string)
-	Logger *slog.Logger // nil: silence
+	Logger  *slog.Logger // nil: silence
 }
 
 func (c Config) withDefaults() Config {
@@ -248,18 +245,13 @@ func (p *PubSub) Join(name string, h Handler) (*Topic, error) {
 // announceSize is what a topic takes in the list of our topics.
 func announceSize(name string) int { return len(name) + 12 }
 
-// tellPeers calls Config.OnPeers and Config.OnLine, until Close.
+// tellPeers calls Config.OnPeers, until Close.
 func (p *PubSub) tellPeers() {
 	for {
 		select {
 		case <-p.ctx.Done():
 			return
 		case <-p.trace.changed:
-		}
-		for _, peer := range p.trace.opened() {
-			if p.cfg.OnLine != nil {
-				p.cfg.OnLine(peer)
-			}
 		}
 		for _, name := range p.peersChanged() {
 			if p.cfg.OnPeers != nil {

@@ -18,8 +18,7 @@ type tracer struct {
 	changed chan struct{} // one slot: peers came or went
 
 	mu   sync.Mutex
-	news map[peer.ID]struct{} // to whom a line was opened, since opened was called
-	room chan struct{}        // closed when a line becomes shorter than busy; nil when nobody waits
+	room chan struct{} // closed when a line becomes shorter than busy; nil when nobody waits
 }
 
 // line is the queue to one peer.
@@ -29,9 +28,7 @@ type line struct {
 	waiting atomic.Int64
 }
 
-func newTracer() *tracer {
-	return &tracer{changed: make(chan struct{}, 1), news: map[peer.ID]struct{}{}}
-}
+func newTracer() *tracer { return &tracer{changed: make(chan struct{}, 1)} }
 
 func (t *tracer) poke() {
 	select {
@@ -98,21 +95,7 @@ func rpcUnits(rpc *gossip.RPC) (n int64) {
 
 func (t *tracer) OnNewOutboundStream(p peer.ID, _ protocol.ID) {
 	t.line(p).open.Store(true)
-	t.mu.Lock()
-	t.news[p] = struct{}{}
-	t.mu.Unlock()
 	t.poke()
-}
-
-// opened returns to whom lines were opened since it was last called.
-func (t *tracer) opened() (peers []string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for p := range t.news {
-		peers = append(peers, p.String())
-	}
-	clear(t.news)
-	return peers
 }
 
 func (t *tracer) OnClosedOutboundStream(p peer.ID) { t.forget(p) }
