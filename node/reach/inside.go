@@ -110,6 +110,12 @@ func (p *paths) get(a ma.Multiaddr, of peer.ID) (path, bool) {
 	return x, ok && x.way == way && x.peer == of
 }
 
+// anyHandle tells one end of a line from others.
+func anyHandle() (handle [handleSize]byte) {
+	_, _ = rand.Read(handle[:]) // crypto/rand does not fail
+	return handle
+}
+
 func insideAddr(way byte, handle [handleSize]byte) ma.Multiaddr {
 	b := append(ma.CodeToVarint(protocolInside), way)
 	a, err := ma.NewMultiaddrBytes(append(b, handle[:]...))
