@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -396,8 +395,7 @@ func (t *Topic) Link() string { return t.link(reach.Contact{}) }
 
 // link is Link with doors of this node's bridge.
 func (t *Topic) link(doors reach.Contact) string {
-	self := linkContact(t.node.host.Self())
-	self.Addrs = slices.Concat(doors.Addrs[:min(len(doors.Addrs), doorsInLink)], self.Addrs)
+	self := t.node.selfBehind(doors)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{self}}
