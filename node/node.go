@@ -299,7 +299,7 @@ func (n *Node) Peers() []Peer {
 	}
 	peers := []Peer{}
 	for _, p := range n.host.Peers() {
-		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Topics: follows[p.ID]})
+		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Way: n.host.Way(p.ID), Topics: follows[p.ID]})
 	}
 	return peers
 }

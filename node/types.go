@@ -9,6 +9,7 @@ import (
 	"github.com/linnet-im/linnet/node/bundle"
 	"github.com/linnet-im/linnet/node/identity"
 	"github.com/linnet-im/linnet/node/message"
+	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
 	"github.com/linnet-im/linnet/node/vault"
@@ -297,7 +298,8 @@ type Peer struct {
 	ID      string
 	Address string
 	Nearby  bool
-	Topics  int // topics of ours that it follows
+	Way     reach.WayName // by which it is connected
+	Topics  int           // topics of ours that it follows
 }
 
 // EventType names what happened. The numbers are on disk.
