@@ -195,6 +195,7 @@ type TopicInfo struct {
 	Completeness Completeness
 	Keep         Keep
 	HidesOrigin  bool     // see Topic.HidesOrigin
+	Carried      bool     // it is here for guests of this bridge only, see BridgeConfig.Carry
 	Sealing      *Sealing // of a private or direct topic
 	Whom         PersonID // of a direct topic: with whom
 	Live         *Live    // of a direct topic: how the other stands now, nil where that is not to be seen

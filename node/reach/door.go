@@ -163,6 +163,20 @@ func (c Contact) Doors() Contact {
 	return out
 }
 
+// Public leaves in c only addresses on the internet.
+func (c Contact) Public() Contact {
+	out := Contact{ID: c.ID}
+	if knowBridges() != nil {
+		return out
+	}
+	for _, b := range c.Addrs {
+		if a, err := ma.NewMultiaddrBytes(b); err == nil && manet.IsPublicAddr(a) {
+			out.Addrs = append(out.Addrs, b)
+		}
+	}
+	return out
+}
+
 // Contact returns where the bridge of a link is reached.
 func (l Link) Contact() (Contact, error) {
 	c := Contact{ID: l.Peer}
