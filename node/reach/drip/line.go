@@ -19,6 +19,7 @@ const (
 	headerCost = 400      // bytes of an answer's headers, until some were seen
 	askCost    = 2500     // bytes of a request's headers, until some were seen
 	answerMost = 64 << 10 // bytes of an answer with its headers, or it is no answer
+	slack      = 100      // bytes that are left of a budget, for what ends a connection
 	leastDown  = 1024     // data bytes below which a connection is not worth another exchange
 	leastUp    = 512
 )
@@ -72,7 +73,7 @@ func (l *line) received() int {
 
 // want returns how many data bytes the next answer may carry.
 func (l *line) want() int {
-	room := l.cfg.Down - l.received() - l.costs.answer
+	room := l.cfg.Down - l.received() - l.costs.answer - slack
 	if l.answers == 0 {
 		room = max(room, leastDown) // whatever the handshake cost, a line carries something
 	}
@@ -81,7 +82,7 @@ func (l *line) want() int {
 
 // most returns how many data bytes the next request may carry.
 func (l *line) most() int {
-	room := l.cfg.Up - l.up - l.costs.ask
+	room := l.cfg.Up - l.up - l.costs.ask - slack
 	if l.answers == 0 {
 		room = max(room, leastUp)
 	}
