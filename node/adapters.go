@@ -88,6 +88,9 @@ func (s shelf) Nudged(id record.TopicID, peer string) {
 	}
 }
 
+// Carry implements history.Shelf.
+func (s shelf) Carry(id record.TopicID, peer, link string) bool { return s.n.carry(id, peer, link) }
+
 // Contacts implements history.Shelf: a few followers, chosen anew each time.
 func (s shelf) Contacts(id record.TopicID) []topic.Contact {
 	t, err := s.n.Topic(id)

@@ -376,6 +376,17 @@ func TestLinkByBridge(t *testing.T) {
 		t.Errorf("the ordinary link: %+v, %v", plain, err)
 	}
 
+	if _, err := news.InviteByBridge(t.Context(), node.Owner, "nobody"); !errors.Is(err, node.ErrMayNotChange) || len(anna.Passes()) != 2 || !anna.Passes()[0].Revoked {
+		t.Errorf("an invitation that is none: %v, %+v", err, anna.Passes())
+	}
+	i, err := news.InviteByBridge(t.Context(), node.Contributor, "for a writer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := topic.ParseLink(i.Link); err != nil || l.Seat == nil || !reach.IsSecret(l.Peers[0].Addrs[0]) {
+		t.Errorf("the invitation %+v, %v", l, err)
+	}
+
 	boris := open(t, t.TempDir())
 	tb := follow(t, boris, text)
 	until(t, boris, "the topic", func() bool { i, _ := tb.Info(t.Context()); return !i.Completeness.Waiting })

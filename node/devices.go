@@ -159,6 +159,9 @@ func (n *Node) legacy(ctx context.Context, prefix string) (items [][]byte, err e
 		add(i)
 	}
 	for _, t := range n.Topics() {
+		if !t.carried().IsZero() {
+			continue
+		}
 		l, whom, placeErr := t.placeFor(ctx)
 		if placeErr != nil {
 			return nil, placeErr

@@ -97,3 +97,22 @@ func (n *Node) FriendDoors() (out [][]byte) {
 	}
 	return out
 }
+
+// Libp2pBook returns all that libp2p knows of others: their addresses, and what they
+// say of themselves.
+func (n *Node) Libp2pBook() (out []string) {
+	h := n.host.LibP2P()
+	for _, p := range h.Peerstore().Peers() {
+		for _, a := range h.Peerstore().Addrs(p) {
+			out = append(out, p.String(), a.String(), string(a.Bytes()))
+		}
+		protocols, _ := h.Peerstore().GetProtocols(p)
+		for _, id := range protocols {
+			out = append(out, string(id))
+		}
+		for _, c := range h.Network().ConnsToPeer(p) {
+			out = append(out, c.RemoteMultiaddr().String(), c.LocalMultiaddr().String())
+		}
+	}
+	return out
+}

@@ -1,10 +1,6 @@
 package node
 
-import (
-	"slices"
-
-	"github.com/linnet-im/linnet/node/reach"
-)
+import "slices"
 
 // mayRelay says whom this node helps to be reached: followers of the topics that it
 // has, contacts, and who came with a pass. Reach calls it, and nothing here waits.
@@ -17,7 +13,7 @@ func (n *Node) mayRelay(peer string) bool {
 	if n.host == nil {
 		return false
 	}
-	if way := n.host.Way(peer); (way == reach.WayVeil || way == reach.WayDrip) && !n.host.Dialled(peer) {
+	if n.isGuest(peer) {
 		return true
 	}
 	for _, t := range n.topics {

@@ -79,6 +79,9 @@ type Node struct {
 	settings ReachSettings // in force until Close
 	bridging sync.Mutex    // held while bridges of others come and go
 
+	carrying  sync.Mutex
+	carriedBy map[string]int // topics that a guest has had carried since the start; guarded by carrying
+
 	mu       sync.RWMutex
 	name     string
 	topics   map[TopicID]*Topic
@@ -138,6 +141,7 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.openFolders(); err != nil {
 		return nil, err
 	}
+	n.wg.Go(n.seekCarriers)
 	return n, n.meetAgain()
 }
 
@@ -299,7 +303,7 @@ func (n *Node) Peers() []Peer {
 	}
 	peers := []Peer{}
 	for _, p := range n.host.Peers() {
-		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Topics: follows[p.ID]})
+		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Way: n.host.Way(p.ID), Topics: follows[p.ID]})
 	}
 	return peers
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ type oneTopic struct {
 	contacts []topic.Contact
 	forks    [][2]record.ID
 	nudged   []string
+	carried  []string
 }
 
 func (s *oneTopic) Book(id record.TopicID) (Book, bool) { return s, id == s.id }
@@ -97,6 +99,11 @@ func (s *oneTopic) Has(id record.ID) bool { return id[0]%2 == 1 }
 func (s *oneTopic) Forks() [][2]record.ID { return s.forks }
 
 func (s *oneTopic) Nudged(_ record.TopicID, peer string) { s.nudged = append(s.nudged, peer) }
+
+func (s *oneTopic) Carry(id record.TopicID, peer, link string) bool {
+	s.carried = append(s.carried, peer+" "+link)
+	return id == s.id || link == "linnet:yes"
+}
 
 func (s *oneTopic) Contacts(record.TopicID) []topic.Contact { return s.contacts }
 
@@ -183,6 +190,15 @@ func TestExchange(t *testing.T) {
 		if err := c.Nudge(t.Context(), from, s.id); err != nil || !slices.Equal(s.nudged, []string{a.ID().String()}) {
 			t.Errorf("nudged by %v, %v", s.nudged, err)
 		}
+		if err := c.Carry(t.Context(), from, record.TopicID{9}, "linnet:yes"); err != nil || !slices.Equal(s.carried, []string{a.ID().String() + " linnet:yes"}) {
+			t.Errorf("carried %v, %v", s.carried, err)
+		}
+		if err := c.Carry(t.Context(), from, record.TopicID{9}, "linnet:no"); !errors.Is(err, ErrUnknown) {
+			t.Errorf("a topic that is not carried: %v", err)
+		}
+		if err := c.Carry(t.Context(), from, record.TopicID{9}, strings.Repeat("x", maxLink+1)); err == nil {
+			t.Error("a link that is too long is taken")
+		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := c.Ops(gone, from, s.id, take); err == nil {
@@ -216,6 +232,7 @@ func FuzzRequest(f *testing.F) {
 		{Type: askHave, Topic: id, IDs: append(id, id...)},
 		{Type: askSums, Topic: id, Sums: id},
 		{Type: askReconcile, Topic: id, Lane: LanePosts, Talk: id},
+		{Type: askCarry, Topic: id, Talk: []byte("linnet:hQ")},
 		{Type: askRange, Topic: id, Lane: LanePosts, N: 9, To: make([]byte, placeSize)},
 		{Type: askRecords, Topic: id, IDs: id},
 		{Type: askNudge, Topic: id},

@@ -137,12 +137,16 @@ func IsSecret(addr []byte) bool {
 	return err == nil && isSecret(a)
 }
 
-// Open leaves out of c what must not be told to others.
+// Open leaves out of c what must not be told to others, and what this version cannot
+// read and therefore not judge.
 func (c Contact) Open() Contact {
 	out := Contact{ID: c.ID}
-	for _, a := range c.Addrs {
-		if !IsSecret(a) {
-			out.Addrs = append(out.Addrs, a)
+	if knowBridges() != nil {
+		return out
+	}
+	for _, b := range c.Addrs {
+		if a, err := ma.NewMultiaddrBytes(b); err == nil && isTellable(a) {
+			out.Addrs = append(out.Addrs, b)
 		}
 	}
 	return out
@@ -154,6 +158,20 @@ func (c Contact) Doors() Contact {
 	for _, a := range c.Addrs {
 		if IsSecret(a) {
 			out.Addrs = append(out.Addrs, a)
+		}
+	}
+	return out
+}
+
+// Public leaves in c only addresses on the internet.
+func (c Contact) Public() Contact {
+	out := Contact{ID: c.ID}
+	if knowBridges() != nil {
+		return out
+	}
+	for _, b := range c.Addrs {
+		if a, err := ma.NewMultiaddrBytes(b); err == nil && manet.IsPublicAddr(a) {
+			out.Addrs = append(out.Addrs, b)
 		}
 	}
 	return out

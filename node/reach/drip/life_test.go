@@ -31,7 +31,9 @@ func TestFirstWords(t *testing.T) {
 		c, s := p.pair(t, cfg)
 		dialled := time.Since(start)
 		for range 2 {
+			time.Sleep(5 * time.Millisecond) // to compute
 			exchangeOnce(t, c, s, fmt.Sprintf("%0200d", 1))
+			time.Sleep(5 * time.Millisecond)
 			exchangeOnce(t, s, c, fmt.Sprintf("%0200d", 2))
 		}
 		all := time.Since(start)

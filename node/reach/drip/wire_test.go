@@ -18,10 +18,10 @@ type wire struct {
 	mu     sync.Mutex
 	wake   chan struct{}
 	chunks []chunk
-	free   time.Time // when the last byte so far is through
-	total  int       // bytes that were written
-	ended  bool      // no more will be written
-	err    error     // what both ends see from now on
+	free   *time.Time // when the last byte so far is through
+	total  int        // bytes that were written
+	ended  bool       // no more will be written
+	err    error      // what both ends see from now on
 	kind   kind
 }
 
@@ -33,12 +33,20 @@ type chunk struct {
 // kind says what a wire is like. Zero is perfect.
 type kind struct {
 	Delay  time.Duration
-	Rate   int // bytes a second; 0: any number
-	Freeze int // bytes after which nothing arrives any more; 0: never
-	Reset  int // bytes after which the connection breaks; 0: never
+	Rate   int        // bytes a second; 0: any number
+	Free   *time.Time // shared by connections that share the rate; nil: one of its own
+	Freeze int        // bytes after which nothing arrives any more; 0: never
+	Reset  int        // bytes after which the connection breaks; 0: never
 }
 
-func newWire(k kind) *wire { return &wire{wake: make(chan struct{}), kind: k} }
+func newWire(k kind) *wire {
+	if k.Free == nil {
+		k.Free = new(time.Time)
+	}
+	return &wire{wake: make(chan struct{}), kind: k, free: k.Free}
+}
+
+var rateMu sync.Mutex // guards what Free points to
 
 func (w *wire) changed() {
 	close(w.wake)
@@ -74,11 +82,13 @@ func (w *wire) write(b []byte) (reset bool) {
 	}
 	at := time.Now()
 	if w.kind.Rate > 0 {
+		rateMu.Lock()
 		if w.free.After(at) {
-			at = w.free
+			at = *w.free
 		}
 		at = at.Add(time.Duration(len(b)) * time.Second / time.Duration(w.kind.Rate))
-		w.free = at
+		*w.free = at
+		rateMu.Unlock()
 	}
 	if len(b) > 0 {
 		w.chunks = append(w.chunks, chunk{at.Add(w.kind.Delay), b})
