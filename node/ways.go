@@ -16,6 +16,10 @@ type (
 	Outlook = reach.Outlook
 	// Way is how one way stands there.
 	Way = reach.Way
+	// WayName names one way to reach others.
+	WayName = reach.WayName
+	// WayState says how a way stands.
+	WayState = reach.WayState
 	// ReachSettings are a person's choices about reach.
 	ReachSettings = reach.Settings
 )
@@ -68,6 +72,10 @@ func (n *Node) SetReachSettings(ctx context.Context, s ReachSettings) error { re
 
 // Bridges returns the bridges that this node may use, the newest first.
 func (n *Node) Bridges() []Bridge { return nil }
+
+// PreviewBridge tells what a bridge link leads to, and whether this node uses that
+// bridge already. It changes nothing and asks nobody. The error matches ErrBadBridge.
+func (n *Node) PreviewBridge(link string) (Bridge, bool, error) { return Bridge{}, false, ErrBadBridge }
 
 // AddBridge takes a bridge link, and uses that bridge where other ways fail. The
 // error matches ErrBadBridge.

@@ -27,7 +27,7 @@ import (
 // row, and every code is used.
 func TestTables(t *testing.T) {
 	var inNode, inTable []string
-	for _, name := range names(t, "../../node/types.go") {
+	for _, name := range append(names(t, "../../node/types.go"), names(t, "../../node/ways.go")...) {
 		if strings.HasPrefix(name, "Err") {
 			inNode = append(inNode, name)
 		}
