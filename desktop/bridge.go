@@ -18,13 +18,15 @@ type Bridge struct {
 	Site     string   // http:// or https:// URL of a real site to show to everybody else; empty: a page of its own
 	CertFile string   // PEM, with KeyFile: the site's own certificate; empty: self-signed
 	KeyFile  string
+	Title    string // what its links call it; may be empty
+	Contacts bool   // contacts of this person are let in without being given a link
 }
 
 func (b *Bridge) node() *node.BridgeConfig {
 	if b == nil {
 		return nil
 	}
-	return &node.BridgeConfig{Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile}
+	return &node.BridgeConfig{Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile, Title: b.Title, Contacts: b.Contacts}
 }
 
 // reach are the settings of reach that the options give in the place of the stored

@@ -21,6 +21,8 @@ type bridgeFlags struct {
 	site      string
 	name      string
 	cert, key string
+	title     string
+	contacts  bool
 }
 
 func (f *bridgeFlags) add(c *cobra.Command) {
@@ -30,19 +32,21 @@ func (f *bridgeFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "bridge-name", "", "name of that web site, as its certificate has it (default: made up)")
 	c.Flags().StringVar(&f.cert, "bridge-cert", "", "file with the web site's own certificate, PEM (default: self-signed)")
 	c.Flags().StringVar(&f.key, "bridge-key", "", "file with the key of that certificate, PEM")
+	c.Flags().StringVar(&f.title, "bridge-title", "", "what links of the bridge call it, for those who get one (default: nothing)")
+	c.Flags().BoolVar(&f.contacts, "bridge-contacts", false, "let your contacts in without a link: each is sent one of its own")
 }
 
 // options is the bridge that the flags ask for, nil for none.
 func (f *bridgeFlags) options() (*desktop.Bridge, error) {
 	switch {
-	case f.listen == "" && (len(f.addresses) > 0 || f.site != "" || f.name != "" || f.cert != "" || f.key != ""):
+	case f.listen == "" && (len(f.addresses) > 0 || f.site != "" || f.name != "" || f.cert != "" || f.key != "" || f.title != "" || f.contacts):
 		return nil, misuse("say where the bridge listens: --bridge HOST:PORT")
 	case (f.cert == "") != (f.key == ""):
 		return nil, misuse("--bridge-cert and --bridge-key come together")
 	case f.listen == "":
 		return nil, nil
 	}
-	return &desktop.Bridge{Listen: f.listen, Public: f.addresses, Name: f.name, Site: f.site, CertFile: f.cert, KeyFile: f.key}, nil
+	return &desktop.Bridge{Listen: f.listen, Public: f.addresses, Name: f.name, Site: f.site, CertFile: f.cert, KeyFile: f.key, Title: f.title, Contacts: f.contacts}, nil
 }
 
 func (p *program) bridge() *cobra.Command {

@@ -105,6 +105,7 @@ type Bridge struct {
 	Added     string `json:"added" format:"date-time"`
 	Connected bool   `json:"connected"`
 	Way       string `json:"way,omitempty" doc:"By which way it is connected"`
+	Contact   string `json:"contact,omitempty" doc:"Id of the contact with whose link it came; absent: it came by a bridge link"`
 }
 
 // BridgeList is the answer to GET PathBridges, the newest first.
@@ -122,9 +123,10 @@ type Pass struct {
 	ID      string `json:"id"`
 	Name    string `json:"name" doc:"For whom it is; nobody else sees it"`
 	Created string `json:"created" format:"date-time"`
-	Used    string `json:"used,omitempty" format:"date-time" doc:"When somebody last came with it; absent: never"`
+	Used    string `json:"used,omitempty" format:"date-time" doc:"When somebody last came with it, to the hour; absent: never"`
 	Revoked bool   `json:"revoked"`
-	Link    string `json:"link,omitempty" doc:"The bridge link, which is a secret; absent once it was taken back"`
+	Link    string `json:"link,omitempty" doc:"The bridge link, which is a secret; absent once it was taken back, or while the bridge knows no address of its own"`
+	Contact string `json:"contact,omitempty" doc:"Id of the contact who got it by being one; absent: it was made by hand"`
 }
 
 // PassList is the answer to GET PathPasses, the newest first.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
 	"net/http"
 	"time"
 
@@ -95,7 +96,7 @@ func (s *Server) topicLink(ctx context.Context, in *struct {
 }
 
 func apiBridge(b node.Bridge) api.Bridge {
-	out := api.Bridge{ID: b.ID, Name: b.Name, Added: stamp(b.Added), Connected: b.Connected}
+	out := api.Bridge{ID: b.ID, Name: b.Name, Added: stamp(b.Added), Connected: b.Connected, Contact: contactID(b.Contact)}
 	if b.Connected {
 		out.Way = string(b.Way)
 	}
@@ -103,7 +104,15 @@ func apiBridge(b node.Bridge) api.Bridge {
 }
 
 func apiPass(p node.Pass) api.Pass {
-	return api.Pass{ID: p.ID, Name: p.Name, Created: stamp(p.Created), Used: stampOf(p.Used), Revoked: p.Revoked, Link: p.Link}
+	return api.Pass{ID: p.ID, Name: p.Name, Created: stamp(p.Created), Used: stampOf(p.Used), Revoked: p.Revoked, Link: p.Link, Contact: contactID(p.Contact)}
+}
+
+// contactID is a person's id, empty for nobody.
+func contactID(p node.PersonID) string {
+	if p == (node.PersonID{}) {
+		return ""
+	}
+	return hex.EncodeToString(p[:])
 }
 
 // stampOf is stamp, empty for no time.

@@ -152,7 +152,7 @@ func (s *Server) changeSettings(ctx context.Context, p api.ReachPatch) error {
 	if err != nil {
 		return err
 	}
-	now := use.Node.ReachSettings()
+	now := use.Node.StoredReachSettings()
 	use.Done()
 	next := patched(now, p)
 	if next == now {
@@ -162,6 +162,6 @@ func (s *Server) changeSettings(ctx context.Context, p api.ReachPatch) error {
 		return err
 	}
 	return s.gate.Reopen(ctx, func(n *node.Node) error {
-		return n.SetReachSettings(ctx, patched(n.ReachSettings(), p))
+		return n.SetReachSettings(ctx, patched(n.StoredReachSettings(), p))
 	})
 }
