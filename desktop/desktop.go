@@ -164,7 +164,7 @@ func (a *app) start(ctx context.Context) (err error) {
 	a.gate = gate.New(gate.Config{
 		Node: node.Config{
 			Dir: a.dir, Listen: a.o.Listen, LANOnly: a.o.LANOnly, NoMDNS: a.o.NoMDNS, Logger: a.log,
-			Reach: settings, Bridge: a.o.Bridge.node(), Erase: ownFiles(),
+			Reach: settings, Bridge: a.o.Bridge.node(), Erase: ownFiles(), Volunteer: a.o.Mirror != nil,
 		},
 		Opened: func(*node.Node) error { return a.rewrite() },
 	})

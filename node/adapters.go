@@ -52,6 +52,7 @@ func (n *Node) followersChanged(name string) {
 	}
 	poke(t.asks)
 	poke(t.outbox.wake)
+	poke(t.outbox.back)
 	t.repair.Look(false)
 	n.bell.topic(t.id)
 }
@@ -86,6 +87,9 @@ func (s shelf) Nudged(id record.TopicID, peer string) {
 		t.repair.Nudged(peer)
 	}
 }
+
+// Carry implements history.Shelf.
+func (s shelf) Carry(id record.TopicID, peer, link string) bool { return s.n.carry(id, peer, link) }
 
 // Contacts implements history.Shelf: a few followers, chosen anew each time.
 func (s shelf) Contacts(id record.TopicID) []topic.Contact {

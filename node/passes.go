@@ -146,7 +146,7 @@ func (n *Node) bridgeConfig() *reach.BridgeConfig {
 	}
 	return &reach.BridgeConfig{
 		Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile,
-		Key: n.passes.key, Passes: n.passes.valid(),
+		Key: n.passes.key, Passes: n.passes.valid(), Used: n.passUsed,
 	}
 }
 
@@ -357,4 +357,25 @@ func (t *Topic) LinkByBridge(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	return t.link(t.node.doorsOf(row)), nil
+}
+
+// InviteByBridge is InviteAs with this bridge's address and a new pass in the link. The
+// error matches those of InviteAs and of NewPass.
+func (t *Topic) InviteByBridge(ctx context.Context, role Role, name string) (Invite, error) {
+	id, row, err := t.node.makePass(ctx, name, nil)
+	if err != nil {
+		return Invite{}, err
+	}
+	i, err := t.invite(ctx, role, t.node.doorsOf(row))
+	if err != nil {
+		return Invite{}, errors.Join(err, t.node.RevokePass(ctx, id))
+	}
+	return i, nil
+}
+
+// selfBehind is this node as a link tells of it, with doors of its bridge first.
+func (n *Node) selfBehind(doors reach.Contact) topic.Contact {
+	self := linkContact(n.host.Self())
+	self.Addrs = slices.Concat(doors.Addrs[:min(len(doors.Addrs), doorsInLink)], self.Addrs)
+	return self
 }

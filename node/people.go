@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/seal"
 	"github.com/linnet-im/linnet/node/topic"
@@ -71,7 +72,26 @@ type people struct {
 	byID map[PersonID]*known
 	box  letterbox
 
-	given sync.Map // PersonID -> string: names given here, for who holds a topic's mutex
+	given   sync.Map // PersonID -> string: names given here, for who holds a topic's mutex
+	devices sync.Map // peer id -> PersonID: devices of contacts, for who may not wait
+}
+
+// noteNodes remembers which nodes are a person's, as long as it is a contact.
+func (p *people) noteNodes(id PersonID, k *known) {
+	p.devices.Range(func(peer, of any) bool {
+		if of == id {
+			p.devices.Delete(peer)
+		}
+		return true
+	})
+	if k.row.Gone || k.row.Blocked || k.row.Asked {
+		return
+	}
+	for _, x := range places(k.link) {
+		if peer, err := reach.PeerID(x.contact.ID); err == nil && x.kind == placeDevice {
+			p.devices.Store(peer, id)
+		}
+	}
 }
 
 // called notes what a person is called here.
@@ -122,6 +142,7 @@ func (n *Node) loadPeople(ctx context.Context) error {
 		}
 		n.people.byID[id] = k
 		n.people.called(id, k.row)
+		n.people.noteNodes(id, k)
 		n.mute(k)
 	}
 	return n.loadLetterbox(ctx)
@@ -155,6 +176,7 @@ func (n *Node) savePerson(ctx context.Context, id PersonID, k *known, change fun
 	k.row = row
 	n.people.byID[id] = k
 	n.people.called(id, row)
+	n.people.noteNodes(id, k)
 	n.keepDoors(k)
 	return nil
 }
@@ -396,6 +418,7 @@ func (n *Node) DeleteContact(ctx context.Context, id PersonID) error {
 	}
 	delete(n.people.byID, id)
 	n.people.given.Delete(id)
+	n.people.noteNodes(id, &known{})
 	n.bell.node()
 	return nil
 }

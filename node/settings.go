@@ -78,7 +78,7 @@ func (n *Node) loadSettings() error {
 // ReachSettings returns the settings that are in force.
 func (n *Node) ReachSettings() ReachSettings {
 	s := n.settings
-	if n.cfg.LANOnly && s.Mode == reach.ModeOpen {
+	if n.cfg.LANOnly {
 		s.Mode = reach.ModeLAN
 	}
 	s.NoMDNS = s.NoMDNS || n.cfg.NoMDNS

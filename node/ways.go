@@ -43,6 +43,9 @@ type BridgeConfig struct {
 	// Contacts lets this person's contacts through without being asked: each gets a
 	// pass of its own, inside what is sealed for it, and the contact link has one.
 	Contacts bool
+	// Carry has the node keep and serve, within quotas, what its guests follow: a bridge
+	// helps little to get at topics of which it has nothing.
+	Carry bool
 }
 
 // Bridge is a bridge of somebody else's that this node may use.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync"
 
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -26,18 +25,26 @@ const (
 
 var errDoor = errors.New("reach: not a door of a bridge")
 
-// knowBridges makes the multiaddr module read bridge addresses. It must be called
-// before one is read or written.
-var knowBridges = sync.OnceValue(func() error {
-	return ma.AddProtocol(ma.Protocol{
+// bridgesKnown is set while the program starts, before any goroutine: the table of
+// go-multiaddr has no lock, so that adding to it later would be a race with every
+// host that runs already.
+var bridgesKnown = errors.Join(
+	ma.AddProtocol(ma.Protocol{
 		Name: bridgeName, Code: protocolBridge, VCode: ma.CodeToVarint(protocolBridge), Size: ma.LengthPrefixedVarSize,
 		Transcoder: ma.NewTranscoderFromFunctions(
 			func(string) ([]byte, error) { return nil, errDoor }, // the text has no door in it
 			func([]byte) (string, error) { return "secret", nil },
 			func(b []byte) error { _, err := decodeDoor(b); return err },
 		),
-	})
-})
+	}),
+	ma.AddProtocol(ma.Protocol{
+		Name: insideName, Code: protocolInside, VCode: ma.CodeToVarint(protocolInside), Size: 8 * insideSize,
+		Transcoder: ma.NewTranscoderFromFunctions(parseInside, showInside, nil),
+	}),
+)
+
+// knowBridges reports whether the multiaddr module reads bridge addresses.
+func knowBridges() error { return bridgesKnown }
 
 // encodeDoor writes a door as a bridge address and a bridge link carry it.
 func encodeDoor(d front.Door) []byte {
@@ -130,12 +137,16 @@ func IsSecret(addr []byte) bool {
 	return err == nil && isSecret(a)
 }
 
-// Open leaves out of c what must not be told to others.
+// Open leaves out of c what must not be told to others, and what this version cannot
+// read and therefore not judge.
 func (c Contact) Open() Contact {
 	out := Contact{ID: c.ID}
-	for _, a := range c.Addrs {
-		if !IsSecret(a) {
-			out.Addrs = append(out.Addrs, a)
+	if knowBridges() != nil {
+		return out
+	}
+	for _, b := range c.Addrs {
+		if a, err := ma.NewMultiaddrBytes(b); err == nil && isTellable(a) {
+			out.Addrs = append(out.Addrs, b)
 		}
 	}
 	return out
@@ -147,6 +158,20 @@ func (c Contact) Doors() Contact {
 	for _, a := range c.Addrs {
 		if IsSecret(a) {
 			out.Addrs = append(out.Addrs, a)
+		}
+	}
+	return out
+}
+
+// Public leaves in c only addresses on the internet.
+func (c Contact) Public() Contact {
+	out := Contact{ID: c.ID}
+	if knowBridges() != nil {
+		return out
+	}
+	for _, b := range c.Addrs {
+		if a, err := ma.NewMultiaddrBytes(b); err == nil && manet.IsPublicAddr(a) {
+			out.Addrs = append(out.Addrs, b)
 		}
 	}
 	return out

@@ -11,6 +11,7 @@ func (h *Host) Forget(id string) {
 	}
 	h.mu.Lock()
 	delete(h.kept, p)
+	delete(h.climbs, p)
 	h.mu.Unlock()
 	h.host.Peerstore().ClearAddrs(p)
 	if err := h.host.Network().ClosePeer(p); err != nil {

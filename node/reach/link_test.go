@@ -218,6 +218,10 @@ func TestBridgeAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Addrs = append([][]byte{plain.Bytes()}, c.Addrs...)
+	odd := Contact{ID: c.ID, Addrs: [][]byte{{0xff}, insideAddr(insideVeil, [handleSize]byte{1}).Bytes(), nil}}
+	if open := odd.Open(); len(open.Addrs) != 0 {
+		t.Errorf("others are told of %x", open.Addrs)
+	}
 	again, err := LinkTo(l.Name, c)
 	if err != nil || !reflect.DeepEqual(again, l) {
 		t.Errorf("%+v, %v", again, err)
