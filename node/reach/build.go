@@ -133,7 +133,7 @@ func (h *Host) transports(cfg Config) []libp2p.Option {
 	}
 	options := []libp2p.Option{
 		libp2p.Transport(func(u transport.Upgrader, r network.ResourceManager, s *tcpreuse.ConnMgr) (*rung, error) {
-			t, err := tcp.NewTCPTransport(u, r, s, tcp.WithConnectionTimeout(tcpConnect))
+			t, err := tcp.NewTCPTransport(metered{u, h.wires}, r, s, tcp.WithConnectionTimeout(tcpConnect))
 			return &rung{t, tcpLimit, h.ladder.tell}, err
 		}),
 		libp2p.Transport(func(k crypto.PrivKey, m *quicreuse.ConnManager, psk pnet.PSK, g connmgr.ConnectionGater, r network.ResourceManager) (*rung, error) {
@@ -151,7 +151,7 @@ func (h *Host) transports(cfg Config) []libp2p.Option {
 }
 
 func (h *Host) rung(c *conduit, u transport.Upgrader, r network.ResourceManager, limit time.Duration) *rung {
-	c.upgrader, c.resources = u, r
+	c.upgrader, c.resources = metered{u, h.wires}, r
 	return &rung{c, limit, h.ladder.tell}
 }
 

@@ -73,7 +73,7 @@ func (c *conduit) open(ctx context.Context, a ma.Multiaddr, p peer.ID, scope net
 	if err != nil {
 		return nil, err
 	}
-	return &lineConn{Conn: conn, local: insideAddr(insideHere, [handleSize]byte{}), remote: a}, nil
+	return &lineConn{Conn: conn, local: insideAddr(insideHere, anyHandle()), remote: a}, nil
 }
 
 // Listen implements transport.Transport.

@@ -47,7 +47,7 @@ func rawPasses(in []Pass) [][PassSize]byte {
 // are kept from it, and with them from every log. It counts no connections from
 // loopback; the server does, by pass.
 func guestAddr(way byte) ma.Multiaddr {
-	return append(slices.Clone(unlimited), insideAddr(way, [handleSize]byte{})...)
+	return append(slices.Clone(unlimited), insideAddr(way, anyHandle())...)
 }
 
 // listen hands guests to libp2p.

@@ -60,6 +60,7 @@ type Host struct {
 	ladder  *ladder
 	paths   *paths
 	traffic *traffic
+	wires   *wires
 	front   *front.Client
 	proxy   *socks  // nil: none is set
 	bridge  *bridge // nil: this node is none
@@ -140,7 +141,7 @@ func newHost(cfg Config) *Host {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Host{
 		log: cfg.Logger, settings: cfg.Settings, ctx: ctx, cancel: cancel,
-		ladder: newLadder(cfg), paths: newPaths(), traffic: newTraffic(),
+		ladder: newLadder(cfg), paths: newPaths(), traffic: newTraffic(), wires: newWires(),
 		kept: map[peer.ID]*target{}, climbs: map[peer.ID]*climb{}, wake: make(chan struct{}, 1),
 	}
 	h.ladder.changed = h.outlookChanged

@@ -12,7 +12,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/linnet-im/linnet/node/reach/front"
 )
@@ -111,6 +110,12 @@ func (p *paths) get(a ma.Multiaddr, of peer.ID) (path, bool) {
 	return x, ok && x.way == way && x.peer == of
 }
 
+// anyHandle tells one end of a line from others.
+func anyHandle() (handle [handleSize]byte) {
+	_, _ = rand.Read(handle[:]) // crypto/rand does not fail
+	return handle
+}
+
 func insideAddr(way byte, handle [handleSize]byte) ma.Multiaddr {
 	b := append(ma.CodeToVarint(protocolInside), way)
 	a, err := ma.NewMultiaddrBytes(append(b, handle[:]...))
@@ -147,7 +152,7 @@ func (h *Host) within(info peer.AddrInfo) peer.AddrInfo {
 			continue
 		}
 		out.Addrs = append(out.Addrs, a)
-		if h.settings.SOCKS != "" && h.settings.Mode == ModeOpen && isTCP(a) && manet.IsPublicAddr(a) {
+		if h.settings.SOCKS != "" && h.settings.Mode == ModeOpen && isTCP(a) && h.ladder.wayOf(a) == WayTCP {
 			out.Addrs = append(out.Addrs, h.paths.add(path{way: insideTor, peer: info.ID, at: a}, nil))
 		}
 	}

@@ -35,7 +35,8 @@ const (
 
 	stallLasts  = 10 * time.Minute // for which a stall counts against a way to the same peer
 	stallDelay  = 6 * time.Second
-	recentBad   = time.Hour // for which a failure weighs on this network
+	deadDelay   = 3 * time.Second // of the very address
+	recentBad   = time.Hour       // for which a failure weighs on this network
 	failedDelay = 2 * time.Second
 	goodLasts   = 7 * 24 * time.Hour
 
@@ -64,6 +65,7 @@ type ladder struct {
 	tries   map[peer.ID][]trial               // that have ended since the peer was last reached
 	reached map[peer.ID]reached               // lately
 	stalls  map[peer.ID]map[WayName]time.Time // ways whose line to a peer went dead
+	dead    map[string]time.Time              // addresses whose line went dead
 	lately  map[WayName]*lately
 }
 
@@ -78,7 +80,7 @@ func newLadder(cfg Config) *ladder {
 	l := &ladder{
 		settings: cfg.Settings, secret: cfg.Key, remember: cfg.Remember, changed: func() {},
 		owners: map[string]peer.ID{}, climbs: map[peer.ID]int{}, tries: map[peer.ID][]trial{}, reached: map[peer.ID]reached{},
-		stalls: map[peer.ID]map[WayName]time.Time{}, lately: map[WayName]*lately{},
+		stalls: map[peer.ID]map[WayName]time.Time{}, lately: map[WayName]*lately{}, dead: map[string]time.Time{},
 	}
 	m, err := decodeMemory(cfg.Memory)
 	if err != nil && cfg.Logger != nil {
@@ -152,6 +154,9 @@ func (l *ladder) rank(addrs []ma.Multiaddr) []network.AddrDelay {
 	for _, w := range wayOrder {
 		for i, a := range alternate(byWay[w]) {
 			d := l.startLocked(w, l.owners[string(a.Bytes())], now) + l.spreadOf(w, i, a)
+			if now.Sub(l.dead[string(a.Bytes())]) < stallLasts {
+				d += deadDelay
+			}
 			if w == WayQUIC || w == WayTCP || w == WayLAN {
 				if straight++; inside && straight > earlyStraight {
 					d = max(d, lateStraight)

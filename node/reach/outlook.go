@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/linnet-im/linnet/node/reach/front"
 )
@@ -220,11 +221,19 @@ func reason(err error) string {
 
 // stall notes that the line to a peer went dead. Whether it was the way's fault shows
 // when another leads there.
-func (l *ladder) stall(p peer.ID, w WayName) {
+func (l *ladder) stall(p peer.ID, a ma.Multiaddr, w WayName) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.dead) >= maxOwners {
+		clear(l.dead)
+	}
+	l.dead[string(a.Bytes())] = time.Now()
+	if w == WayLAN {
+		return
+	}
 	if len(l.stalls) >= maxTryPeers {
 		clear(l.stalls)
+		clear(l.dead)
 	}
 	if l.stalls[p] == nil {
 		l.stalls[p] = map[WayName]time.Time{}
@@ -246,6 +255,7 @@ func (l *ladder) enter(p place) {
 	clear(l.tries)
 	clear(l.reached)
 	clear(l.stalls)
+	clear(l.dead)
 	for w, k := range l.memory.at(name).ways {
 		switch la := l.latelyLocked(w); {
 		case k.tried == 0:

@@ -27,10 +27,11 @@ const (
 
 	silence    = 3 * time.Second // without a sign of life, while people talk, before one asks
 	beatEvery  = 2 * time.Second
-	patience   = 4 * time.Second // for an answer
-	maxWait    = 15 * time.Second        // for an answer, on a line whose answers take long
-	talkLasts  = 2 * time.Minute         // after the last word
-	quietAsk   = 15 * time.Second        // the same as silence where nobody talks
+	muchCame   = 2 << 10          // bytes: more than beats themselves
+	patience   = 4 * time.Second  // for an answer
+	maxWait    = 15 * time.Second // for an answer, on a line whose answers take long
+	talkLasts  = 2 * time.Minute  // after the last word
+	quietAsk   = 15 * time.Second // the same as silence where nobody talks
 	idleAfter  = 10 * time.Minute
 	idleAsk    = 30 * time.Second
 	saverTimes = 2               // with a data saver the two above are so many times as long
@@ -60,6 +61,7 @@ type pulse struct {
 	heard   time.Time      // last frame from the other side, or the opening
 	asked   time.Time      // zero: no question is open
 	beat    time.Time      // last one sent
+	counted int64          // bytes that had come in then; the watcher's
 	number  uint64
 	wait    time.Duration // for the open question
 	longest time.Duration // of the last answers; decays
@@ -293,12 +295,19 @@ func (s *pulses) watch(ctx context.Context, p *pulse) {
 // look asks where it is time to, and reports whether the line is dead.
 func (s *pulses) look(p *pulse, now time.Time) bool {
 	f := s.host.traffic.of(p.conn.RemotePeer())
-	alone := len(s.host.host.Network().ConnsToPeer(p.conn.RemotePeer())) == 1
+	came, bytes := s.host.wires.heard(p.conn)
+	much := bytes-p.counted >= muchCame
+	if came.IsZero() {
+		much = f.received.After(p.beat)
+		if len(s.host.host.Network().ConnsToPeer(p.conn.RemotePeer())) == 1 {
+			came = f.received // with two lines it may have come by the other
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sign := p.heard
-	if alone && f.received.After(sign) { // with two lines it may have come by the other
-		sign = f.received
+	if came.After(sign) {
+		sign = came
 	}
 	if !p.asked.IsZero() {
 		if sign.After(p.asked) {
@@ -307,7 +316,8 @@ func (s *pulses) look(p *pulse, now time.Time) bool {
 		}
 		return now.Sub(p.asked) >= p.wait
 	}
-	if f.received.After(p.beat) && now.Sub(f.sent) > beatEvery && now.Sub(p.beat) > beatEvery {
+	if much && now.Sub(f.sent) > beatEvery && now.Sub(p.beat) > beatEvery {
+		p.counted = bytes
 		p.beat = now
 		p.send(makeFrame(pulseBeat, 0, now))
 	}
@@ -348,7 +358,7 @@ func (s *pulses) dead(p *pulse) {
 	way := h.wayOfConn(c)
 	h.log.Debug("reach: a line went dead", "peer", c.RemotePeer(), "way", way, "after", time.Since(p.opened))
 	if !replaced && c.Stat().Direction == network.DirOutbound {
-		h.ladder.stall(c.RemotePeer(), way)
+		h.ladder.stall(c.RemotePeer(), c.RemoteMultiaddr(), way)
 	}
 	s.gone(c)
 	h.wg.Go(func() { _ = c.Close() })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,8 +77,10 @@ func hostPort(a ma.Multiaddr) (string, error) {
 func torTransport(s socks, codes ...int) *conduit {
 	return &conduit{
 		codes: codes,
-		can:   func(a ma.Multiaddr) bool { return isOnion(a) || isTCP(a) },
-		at:    func(a ma.Multiaddr, _ peer.ID) ma.Multiaddr { return withIP(a) },
+		can: func(a ma.Multiaddr) bool { // libp2p takes any transport that can
+			return (isOnion(a) || isTCP(a)) && slices.Contains(codes, a[len(a)-1].Code())
+		},
+		at: func(a ma.Multiaddr, _ peer.ID) ma.Multiaddr { return withIP(a) },
 		dial: func(ctx context.Context, a ma.Multiaddr, _ peer.ID) (net.Conn, error) {
 			address, err := hostPort(a)
 			if err != nil {
