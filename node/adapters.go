@@ -56,7 +56,10 @@ func (n *Node) followersChanged(name string) {
 	n.bell.topic(t.id)
 }
 
+// linkContact is a contact as others are told of it: without what lets one through a
+// bridge, which is for whom the bridge's owner has chosen.
 func linkContact(c reach.Contact) topic.Contact {
+	c = c.Open()
 	return topic.Contact{ID: c.ID, Addrs: c.Addrs[:min(len(c.Addrs), maxLinkAddrs)]}
 }
 

@@ -60,6 +60,8 @@ var backedUp = []struct {
 	{prefixDevice, nil},
 	{prefixPerson, (*Node).stripPerson},
 	{keyHints, nil},
+	{keySettings, nil},
+	{prefixBridge, nil},
 	{prefixRequest, nil},
 	{keyLetterbox, nil},
 	{prefixOpen, nil}, // written with the records that they belong to

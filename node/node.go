@@ -71,6 +71,10 @@ type Node struct {
 	people people
 	post   post
 	hints  hints
+	passes passes
+
+	settings ReachSettings // in force until Close
+	bridging sync.Mutex    // held while bridges of others come and go
 
 	mu       sync.RWMutex
 	name     string
@@ -106,6 +110,12 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.loadSelf(ctx); err != nil {
 		return nil, err
 	}
+	if err := n.loadSettings(); err != nil {
+		return nil, err
+	}
+	if err := n.loadPasses(ctx); err != nil {
+		return nil, err
+	}
 	if err := n.openHost(ctx); err != nil {
 		return nil, err
 	}
@@ -135,8 +145,13 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		memory, err := n.reachMemory()
+		if err != nil {
+			return err
+		}
 		n.host, err = reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
+			Settings: n.settings, Bridge: n.bridgeConfig(), PassUsed: n.passUsed, Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
@@ -148,6 +163,7 @@ func (n *Node) openHost(ctx context.Context) error {
 			return err
 		}
 	}
+	n.passes.doors = n.host
 	var err error
 	n.gossip, err = newGossip(n)
 	if err != nil {

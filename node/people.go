@@ -62,6 +62,7 @@ type personRow struct {
 	Gone     bool     `cbor:"11,keyasint,omitempty"` // deleted here; kept while blocked
 	Devices  [][]byte `cbor:"12,keyasint,omitempty"` // that were seen in the direct topic, the oldest first
 	Another  int64    `cbor:"13,keyasint,omitempty"` // ms since 1970: when one more was seen, until the notice was read
+	NoBridge bool     `cbor:"14,keyasint,omitempty"` // its bridge was given up here
 }
 
 // people is who is known. It is small: all of it is in memory.
@@ -154,6 +155,7 @@ func (n *Node) savePerson(ctx context.Context, id PersonID, k *known, change fun
 	k.row = row
 	n.people.byID[id] = k
 	n.people.called(id, row)
+	n.keepDoors(k)
 	return nil
 }
 
@@ -322,6 +324,11 @@ func (n *Node) ChangeContact(ctx context.Context, id PersonID, c ContactChange) 
 			return Contact{}, err
 		}
 	}
+	if k.row.Blocked {
+		if err := n.dropPass(ctx, id); err != nil {
+			return Contact{}, err
+		}
+	}
 	n.mute(k)
 	n.toldOf(k)
 	poke(n.post.wake)
@@ -374,6 +381,9 @@ func (n *Node) DeleteContact(ctx context.Context, id PersonID) error {
 		}
 	}
 	if err := n.drop(ctx, prefixRequest+hex.EncodeToString(id[:])+"/"); err != nil {
+		return err
+	}
+	if err := n.dropPass(ctx, id); err != nil {
 		return err
 	}
 	if k.row.Blocked {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -391,11 +392,15 @@ func (t *Topic) ID() TopicID { return t.id }
 
 // Link returns what to send a person so that they can follow. It carries
 // addresses at which this node can be reached.
-func (t *Topic) Link() string {
-	self := t.node.host.Self()
+func (t *Topic) Link() string { return t.link(reach.Contact{}) }
+
+// link is Link with doors of this node's bridge.
+func (t *Topic) link(doors reach.Contact) string {
+	self := linkContact(t.node.host.Self())
+	self.Addrs = slices.Concat(doors.Addrs[:min(len(doors.Addrs), doorsInLink)], self.Addrs)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{linkContact(self)}}
+	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{self}}
 	if t.state != nil {
 		l.Kind, l.Name = t.state.Kind(), t.state.Name()
 	}

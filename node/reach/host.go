@@ -46,6 +46,9 @@ type Config struct {
 
 	Settings Settings      // a person's choices; LANOnly and NoMDNS above add to them
 	Bridge   *BridgeConfig // nil: this node is no bridge
+	// PassUsed is called whenever somebody came in with a pass. It may be called from any
+	// goroutine until Close, and must not block.
+	PassUsed func(Pass)
 	// Memory is what Remember was last given, nil at first: which ways worked on which
 	// network. Remember stores it; it may be called from any goroutine until Close.
 	Memory   []byte
@@ -87,6 +90,9 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	}
 	h := Wrap(lh, cfg.Logger)
 	h.lanOnly = cfg.LANOnly
+	if err := h.startRelay(cfg); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
 	if !cfg.NoMDNS {
 		h.wg.Go(h.lookAround)
 	}
@@ -133,7 +139,6 @@ func newLibp2p(cfg Config) (host.Host, error) {
 		// TLS 1.3 first: it agrees on keys with X25519MLKEM768, Noise with X25519 alone.
 		libp2p.Security(libp2ptls.ID, libp2ptls.New),
 		libp2p.Security(noise.ID, noise.New),
-		libp2p.DisableRelay(),
 		libp2p.ConnectionManager(manager),
 		libp2p.ResourceManager(resources),
 		libp2p.DialRanker(rankDials),
@@ -141,6 +146,7 @@ func newLibp2p(cfg Config) (host.Host, error) {
 		libp2p.ProtocolVersion("linnet"),
 		libp2p.DisableMetrics(),
 	}
+	options = append(options, relayOptions(cfg)...)
 	if cfg.LANOnly {
 		options = append(options, libp2p.ConnectionGater(lanGate{}))
 	}
