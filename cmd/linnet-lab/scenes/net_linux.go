@@ -36,7 +36,9 @@ func newRouter(w *netns.World) (*router, error) {
 		tcp dport 443 counter comment "443"
 		tcp sport 443 counter comment "443"
 		tcp sport != 443 tcp dport != 443 counter comment "tcp"
-		meta l4proto udp counter comment "udp" } }`)
+		meta l4proto udp counter comment "udp"
+		}
+	}`)
 }
 
 func (r *router) close() error { return r.queue.Close() }
@@ -53,7 +55,7 @@ func (r *router) apply(p profile) error {
 			return err
 		}
 	}
-	script := "table inet block\ndelete table inet block\ntable inet block { chain f { type filter hook forward priority -1\n" + p.nft + "} }"
+	script := "table inet block\ndelete table inet block\ntable inet block { chain f { type filter hook forward priority -1\n" + p.nft + "}\n}"
 	return errors.Join(r.NFT(script), r.limit(p.rate))
 }
 
@@ -161,9 +163,12 @@ func newInternet(servers int, p profile) (n *internet, err error) {
 		n.router.IP("addr", "add", clientPublic+"/32", "dev", "lo"),
 		n.router.NFT(`table inet home {
 			chain out { type nat hook postrouting priority 100
-				iifname "in0" oifname != "in0" snat ip to `+clientPublic+` }
+				iifname "in0" oifname != "in0" snat ip to `+clientPublic+`
+			}
 			chain in { type filter hook input priority 0
-				iifname != { "in0", "lo" } ip daddr `+clientPublic+` drop } }`),
+				iifname != { "in0", "lo" } ip daddr `+clientPublic+` drop
+			}
+		}`),
 	)
 	if err != nil {
 		return n, err

@@ -305,10 +305,14 @@ func (n *internet) behind(gate *netns.Host, name, net string) (*netns.Host, erro
 		gate.Router(),
 		gate.NFT(`table ip home {
 			chain out { type nat hook postrouting priority 100
-				oifname "eth0" masquerade fully-random }
+				oifname "eth0" masquerade fully-random
+			}
 			chain through { type filter hook forward priority 0; policy drop
 				ct state established,related accept
-				iifname "in0" accept }
+				iifname "in0" accept
+			}
 			chain in { type filter hook input priority 0
-				iifname "eth0" ct state { new, invalid } drop } }`))
+				iifname "eth0" ct state { new, invalid } drop
+			}
+		}`))
 }

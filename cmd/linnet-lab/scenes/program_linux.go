@@ -58,7 +58,8 @@ func start(ctx context.Context, path string, h *netns.Host, folder string, words
 	}
 	go func() { p.ended <- p.cmd.Wait() }() // it ends when the program does, which stop sees to
 	if err := p.answers(ctx); err != nil {
-		return nil, errors.Join(err, p.stop())
+		_ = p.stop() // why it does not answer is the better reason
+		return nil, err
 	}
 	return p, nil
 }
@@ -87,14 +88,14 @@ func (p *program) answers(ctx context.Context) error {
 	}
 }
 
-// tail is the end of the log.
+// tail is the end of the log, without what the store says of itself.
 func (p *program) tail() string {
 	b, err := os.ReadFile(p.log.Name())
 	if err != nil {
 		return err.Error()
 	}
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return strings.Join(lines[max(0, len(lines)-10):], "\n")
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(b)), "\n"), func(l string) bool { return strings.Contains(l, "badger") })
+	return strings.Join(lines[max(0, len(lines)-6):], "\n")
 }
 
 // stop ends the program as a person would.

@@ -38,11 +38,10 @@ const (
 func waysTable(ctx context.Context, o Options) []Cell {
 	columns := []string{"open", "noudp", "only443", "signatures", "strict", "freeze", "policing", "slow"}
 	rows := make([][]Cell, len(waysAlone()))
-	var turn sync.Mutex
 	var wg sync.WaitGroup
 	for i, a := range waysAlone() {
 		wg.Go(func() {
-			rows[i] = playAlone(ctx, o, a, columns, &turn)
+			rows[i] = playAlone(ctx, o, a, columns)
 			o.progress("%s: %v", a.way, rows[i])
 		})
 	}
@@ -55,18 +54,19 @@ func waysTable(ctx context.Context, o Options) []Cell {
 }
 
 // playAlone plays one way in every column.
-func playAlone(ctx context.Context, o Options, a alone, columns []string, turn *sync.Mutex) (row []Cell) {
+func playAlone(ctx context.Context, o Options, a alone, columns []string) (row []Cell) {
 	for _, c := range columns {
 		row = append(row, Cell{Way: a.way, Scenario: c, First: -1})
 	}
 	failed := func(err error) []Cell {
 		for i := range row {
-			row[i].Err = err.Error()
+			row[i].Err = "the row could not begin"
 		}
+		row[0].Err = err.Error()
 		return row
 	}
 	name := strings.ReplaceAll(a.way, " ", "-")
-	st := &stage{Options: o, folder: filepath.Join(o.Folder, "alone-"+name), result: &Result{}, turn: turn}
+	st := &stage{Options: o, folder: filepath.Join(o.Folder, "alone-"+name), result: &Result{}}
 	defer func() {
 		if err := st.close(); err != nil && row[0].Err == "" {
 			row[0].Err = err.Error()
@@ -104,12 +104,10 @@ func (st *stage) cell(ctx context.Context, n *internet, server *program, topic, 
 	if err := n.router.apply(profiles()[c.Scenario]); err != nil {
 		return err
 	}
-	st.turn.Lock()
 	client, err := start(ctx, st.Program, n.client, filepath.Join(st.folder, c.Scenario), append([]string{"run", "--no-browser"}, words...)...)
 	if err == nil {
 		c.First, err = firstOf(ctx, client, topic, link)
 	}
-	st.turn.Unlock()
 	if client == nil {
 		return err
 	}
