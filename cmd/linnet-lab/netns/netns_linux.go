@@ -158,7 +158,7 @@ func (h *Host) File() *os.File { return h.file }
 
 // Dial connects as if from the host.
 func (h *Host) Dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-	err = h.inside(func() error {
+	err = h.Inside(func() error {
 		conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
 		return err
 	})
@@ -167,17 +167,17 @@ func (h *Host) Dial(ctx context.Context, network, addr string) (conn net.Conn, e
 
 // Listen listens as if on the host.
 func (h *Host) Listen(ctx context.Context, network, addr string) (l net.Listener, err error) {
-	err = h.inside(func() error {
+	err = h.Inside(func() error {
 		l, err = (&net.ListenConfig{}).Listen(ctx, network, addr)
 		return err
 	})
 	return l, err
 }
 
-// inside calls f on a thread that is in the host's namespace. A socket stays in
+// Inside calls f on a thread that is in the host's namespace. A socket stays in
 // the namespace in which it was made. The thread comes back and lives on: were it
 // to end, the kernel would kill the programs that it started (prctl(2), PDEATHSIG).
-func (h *Host) inside(f func() error) error {
+func (h *Host) Inside(f func() error) error {
 	runtime.LockOSThread()
 	if err := unix.Setns(int(h.file.Fd()), unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()

@@ -33,9 +33,9 @@ func newRouter(w *netns.World) (*router, error) {
 		return nil, err
 	}
 	return r, r.NFT(`table inet count { chain f { type filter hook forward priority 10
-		tcp dport 443 counter comment "443"
-		tcp sport 443 counter comment "443"
-		tcp sport != 443 tcp dport != 443 counter comment "tcp"
+		tcp dport 443 counter accept comment "443"
+		tcp sport 443 counter accept comment "443"
+		meta l4proto tcp counter comment "tcp"
 		meta l4proto udp counter comment "udp"
 		}
 	}`)
