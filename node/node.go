@@ -74,6 +74,7 @@ type Node struct {
 	people people
 	post   post
 	hints  hints
+	narrow narrow
 
 	mu       sync.RWMutex
 	name     string
@@ -160,7 +161,9 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.stems = stem.Open(n.host.LibP2P(), stems{n}, record.MaxRecord, n.log)
 	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
-	n.host.Watch(func(peer string, connected bool) { n.bell.node() })
+	n.narrow = narrow{wake: make(chan struct{}, 1), due: map[TopicID]struct{}{}}
+	n.host.Watch(func(peer string, _ bool) { n.lineChanged(peer) })
+	n.wg.Go(n.tellNarrow)
 	return nil
 }
 

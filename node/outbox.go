@@ -101,6 +101,7 @@ func (o *outbox) add(records []*record.Record) {
 	}
 	o.mu.Unlock()
 	poke(o.wake)
+	o.t.news()
 }
 
 // poke wakes the goroutine that waits on c, a channel with room for one.
@@ -198,7 +199,7 @@ func (o *outbox) confirm() {
 // published and that nobody is known to have. It returns how many are left, and
 // whether there were answers.
 func (o *outbox) askOnce() (left int, progress bool) {
-	peers := o.t.gossip.Peers()
+	peers := o.t.followers()
 	if o.t.HidesOrigin() { // who asks about a record has written it
 		peers = o.t.dialled()
 	}
