@@ -60,9 +60,15 @@ func (t *Topic) follows(peers ...string) {
 	}
 	t.mu.Unlock()
 	if news { // there may be a line already
-		poke(t.asks)
-		t.repair.Look(false)
+		t.lookNarrow()
 	}
+}
+
+// lookNarrow turns to followers on limited lines that have come.
+func (t *Topic) lookNarrow() {
+	poke(t.asks)
+	poke(t.outbox.wake)
+	t.repair.Look(false)
 }
 
 // followContacts is follows for contacts.
@@ -72,6 +78,18 @@ func (t *Topic) followContacts(contacts []topic.Contact) {
 			t.follows(id)
 		}
 	}
+}
+
+// showNarrow lets followers on limited lines fetch own records that nobody was to see
+// before they are published: nobody else is there to whom they could be.
+func (t *Topic) showNarrow(items []outItem) {
+	if len(t.narrowFollowers()) == 0 {
+		return
+	}
+	for _, item := range items {
+		t.release(item.id)
+	}
+	t.news()
 }
 
 // left notes that a peer on a limited line does not follow the topic after all.
@@ -91,8 +109,7 @@ func (n *Node) lineChanged(peer string) {
 		_, told := t.told[peer]
 		t.mu.RUnlock()
 		if told {
-			poke(t.asks)
-			t.repair.Look(false)
+			t.lookNarrow()
 		}
 	}
 }

@@ -149,6 +149,7 @@ func (o *outbox) publish(ctx context.Context) error {
 		}
 		err := o.t.send(ctx, item.id, item.raw)
 		if errors.Is(err, pubsub.ErrNoPeers) {
+			o.t.showNarrow(o.queued())
 			return nil // a follower that comes wakes the outbox
 		}
 		if errors.Is(err, pubsub.ErrBusy) {
@@ -165,6 +166,13 @@ func (o *outbox) publish(ctx context.Context) error {
 		o.mu.Unlock()
 		poke(o.published)
 	}
+}
+
+// queued returns what waits to be published.
+func (o *outbox) queued() []outItem {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.queue)
 }
 
 // confirm asks followers whether own records have arrived, until one of them

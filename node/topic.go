@@ -421,7 +421,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	if err := t.countUnread(); err != nil {
 		return TopicInfo{}, fmt.Errorf("node: %w", err)
 	}
-	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
+	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.followers()), Last: last}
 	seq := t.nextSeq()
 	me := t.node.me()
 	whom, err := t.node.personOf(t)
