@@ -52,11 +52,15 @@ func (n *Node) followersChanged(name string) {
 	}
 	poke(t.asks)
 	poke(t.outbox.wake)
+	poke(t.outbox.back)
 	t.repair.Look(false)
 	n.bell.topic(t.id)
 }
 
+// linkContact is a contact as others are told of it: without what lets one through a
+// bridge, which is for whom the bridge's owner has chosen.
 func linkContact(c reach.Contact) topic.Contact {
+	c = c.Open()
 	return topic.Contact{ID: c.ID, Addrs: c.Addrs[:min(len(c.Addrs), maxLinkAddrs)]}
 }
 
@@ -84,6 +88,9 @@ func (s shelf) Nudged(id record.TopicID, peer string) {
 		t.repair.Nudged(peer)
 	}
 }
+
+// Carry implements history.Shelf.
+func (s shelf) Carry(id record.TopicID, peer, link string) bool { return s.n.carry(id, peer, link) }
 
 // Contacts implements history.Shelf: a few followers, chosen anew each time.
 func (s shelf) Contacts(id record.TopicID) []topic.Contact {

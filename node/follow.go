@@ -42,6 +42,9 @@ func (n *Node) Follow(ctx context.Context, link string) (*Topic, error) {
 		}
 	}
 	t.followContacts(l.Peers)
+	if err := t.makeOwn(ctx); err != nil {
+		return nil, err
+	}
 	for _, c := range l.Peers {
 		if err := n.host.Keep(reachContact(c)); err != nil {
 			n.log.Debug("node: contact of a link", "err", err)

@@ -60,12 +60,21 @@ func (t *Topic) follows(peers ...string) {
 	}
 	t.mu.Unlock()
 	if news { // there may be a line already
-		t.lookNarrow()
+		t.wakeAll()
 	}
 }
 
-// lookNarrow turns to followers on limited lines that have come.
-func (t *Topic) lookNarrow() {
+// lookNarrow turns to a follower that may have come on a limited line.
+func (t *Topic) lookNarrow(peer string) {
+	t.mu.RLock()
+	_, told := t.told[peer]
+	t.mu.RUnlock()
+	if told {
+		t.wakeAll()
+	}
+}
+
+func (t *Topic) wakeAll() {
 	poke(t.asks)
 	poke(t.outbox.wake)
 	t.repair.Look(false)
@@ -97,21 +106,6 @@ func (t *Topic) left(peer string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.told, peer)
-}
-
-// lineChanged is called when a peer came or went, and must not be held up.
-func (n *Node) lineChanged(peer string) {
-	n.bell.node()
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	for _, t := range n.topics {
-		t.mu.RLock()
-		_, told := t.told[peer]
-		t.mu.RUnlock()
-		if told {
-			t.lookNarrow()
-		}
-	}
 }
 
 // news notes that there is a new record of a topic.

@@ -75,6 +75,13 @@ type Node struct {
 	post   post
 	hints  hints
 	narrow narrow
+	passes passes
+
+	settings ReachSettings // in force until Close
+	bridging sync.Mutex    // held while bridges of others come and go
+
+	carrying  sync.Mutex
+	carriedBy map[string]int // topics that a guest has had carried since the start; guarded by carrying
 
 	mu       sync.RWMutex
 	name     string
@@ -110,6 +117,12 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.loadSelf(ctx); err != nil {
 		return nil, err
 	}
+	if err := n.loadSettings(); err != nil {
+		return nil, err
+	}
+	if err := n.loadPasses(ctx); err != nil {
+		return nil, err
+	}
 	if err := n.openHost(ctx); err != nil {
 		return nil, err
 	}
@@ -129,6 +142,7 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.openFolders(); err != nil {
 		return nil, err
 	}
+	n.wg.Go(n.seekCarriers)
 	return n, n.meetAgain()
 }
 
@@ -139,9 +153,13 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n.host, err = reach.Open(ctx, reach.Config{
+		memory, err := n.reachMemory()
+		if err != nil {
+			return err
+		}
+		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
-			MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.cfg.Bridge != nil,
+			Settings: n.settings, Bridge: n.bridgeConfig(), MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
@@ -149,10 +167,14 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("node: %w", err)
 		}
+		n.mu.Lock() // it may call already, see mayRelay
+		n.host = host
+		n.mu.Unlock()
 		if err := n.rememberPort(ctx, port); err != nil {
 			return err
 		}
 	}
+	n.passes.doors = n.host
 	var err error
 	n.gossip, err = newGossip(n)
 	if err != nil {
@@ -162,7 +184,8 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
 	n.narrow = narrow{wake: make(chan struct{}, 1), due: map[TopicID]struct{}{}}
-	n.host.Watch(func(peer string, _ bool) { n.lineChanged(peer) })
+	n.host.Watch(n.lineChanged)
+	n.host.WatchOutlook(n.bell.node)
 	n.wg.Go(n.tellNarrow)
 	return nil
 }
@@ -283,7 +306,7 @@ func (n *Node) Peers() []Peer {
 	}
 	peers := []Peer{}
 	for _, p := range n.host.Peers() {
-		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Topics: follows[p.ID]})
+		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Way: n.host.Way(p.ID), Topics: follows[p.ID]})
 	}
 	return peers
 }

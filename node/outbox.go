@@ -25,6 +25,7 @@ type outbox struct {
 	t         *Topic
 	wake      chan struct{} // there may be something to publish
 	published chan struct{} // there is something to ask about
+	back      chan struct{} // somebody has come, or come back by another way: ask at once
 
 	mu     sync.Mutex
 	queue  []outItem              // to be published
@@ -68,7 +69,7 @@ func outKey(id TopicID, seq uint64) string {
 }
 
 func newOutbox(t *Topic) (*outbox, error) {
-	o := &outbox{t: t, wake: make(chan struct{}, 1), published: make(chan struct{}, 1), nobody: map[record.ID]*outItem{}, kept: map[record.ID]*keepers{}}
+	o := &outbox{t: t, wake: make(chan struct{}, 1), published: make(chan struct{}, 1), back: make(chan struct{}, 1), nobody: map[record.ID]*outItem{}, kept: map[record.ID]*keepers{}}
 	rows, err := t.node.store.ListState(prefixOut + t.id.String() + "/")
 	if err != nil {
 		return nil, fmt.Errorf("node: read the outbox: %w", err)
@@ -127,6 +128,23 @@ func (o *outbox) run() {
 		case <-again.C:
 			o.requeue()
 		}
+	}
+}
+
+// lineChanged is called by reach, which must not be held up, when a line to a peer has
+// come or gone. A follower who is still connected then has changed its way, and what
+// was under way by the other one may be lost.
+func (n *Node) lineChanged(peer string, connected bool) {
+	n.bell.node()
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, t := range n.topics {
+		if !connected { // gone, or on a limited line
+			t.lookNarrow(peer)
+			continue
+		}
+		t.repair.Back(peer)
+		poke(t.outbox.back)
 	}
 }
 
@@ -190,6 +208,8 @@ func (o *outbox) confirm() {
 			case <-o.t.ctx.Done():
 				return
 			case <-time.After(pause):
+			case <-o.back:
+				pause = askFirst
 			}
 			left, progress := o.askOnce()
 			if left == 0 {

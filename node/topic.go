@@ -66,6 +66,7 @@ type topicRow struct {
 	Seat       []byte       `cbor:"9,keyasint,omitempty"`  // seed of a seat to take
 	Refused    bool         `cbor:"10,keyasint,omitempty"` // it was taken by somebody else
 	Former     [][]byte     `cbor:"20,keyasint,omitempty"` // writers that this person was on devices before a restore
+	Carried    int64        `cbor:"22,keyasint,omitempty"` // ms since 1970 when a guest of this bridge last asked to keep it; 0: the person follows it
 	Regain     bool         `cbor:"21,keyasint,omitempty"` // came out of a backup, and the topic is this person's: see regain
 }
 
@@ -394,11 +395,14 @@ func (t *Topic) ID() TopicID { return t.id }
 
 // Link returns what to send a person so that they can follow. It carries
 // addresses at which this node can be reached.
-func (t *Topic) Link() string {
-	self := t.node.host.Self()
+func (t *Topic) Link() string { return t.link(reach.Contact{}) }
+
+// link is Link with doors of this node's bridge.
+func (t *Topic) link(doors reach.Contact) string {
+	self := t.node.selfBehind(doors)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{linkContact(self)}}
+	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{self}}
 	if t.state != nil {
 		l.Kind, l.Name = t.state.Kind(), t.state.Name()
 	}
@@ -433,7 +437,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	info.Kind, info.Name, info.Joined = t.row.Kind, t.row.Name, time.UnixMilli(t.row.Joined)
-	info.Unread, info.Draft = t.unread, t.draft
+	info.Unread, info.Draft, info.Carried = t.unread, t.draft, t.row.Carried != 0
 	if t.read != nil {
 		info.ReadUpTo = RecordID(t.read.ID)
 	}

@@ -28,13 +28,15 @@ var (
 	// ErrSite means that the bridge showed its site, as it does to everybody
 	// without a valid pass.
 	ErrSite = errors.New("front: the bridge does not know this pass; it may have been taken back, ask for a new bridge link")
+	// ErrFull means that the bridge lets no more people in for now.
+	ErrFull = errors.New("front: the bridge is full; try again later")
 	// ErrLook means that there is no such browser to look like.
 	ErrLook = errors.New("front: no such browser")
 	// ErrProfiles means that new profiles are malformed, or not signed by the key that may.
 	ErrProfiles = errors.New("front: these browser profiles cannot be used")
 )
 
-// Names of the ways in Guest.Way.
+// What Guest.Way can be.
 const (
 	Veil = "veil"
 	Drip = "drip"

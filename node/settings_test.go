@@ -1,0 +1,83 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/linnet-im/linnet/node"
+	"github.com/linnet-im/linnet/node/reach"
+)
+
+// openConfig opens a node on loopback with more to its configuration.
+func openConfig(t *testing.T, cfg node.Config) *node.Node {
+	t.Helper()
+	cfg.Listen, cfg.NoMDNS = []string{loopback}, true
+	n, err := node.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return n
+}
+
+// reopen closes a node and opens it again.
+func reopen(t *testing.T, n *node.Node) *node.Node {
+	t.Helper()
+	n, err := n.Reopen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return n
+}
+
+// TestReachSettings hold from the next opening on, and can be overridden.
+func TestReachSettings(t *testing.T) {
+	dir := t.TempDir()
+	n := open(t, dir)
+	if s := n.ReachSettings(); s != (node.ReachSettings{NoMDNS: true}) {
+		t.Errorf("at first %+v", s)
+	}
+	want := node.ReachSettings{Mode: reach.ModeLAN, NoDHT: true, DataSaver: true, SOCKS: "127.0.0.1:9050", Onion: "abc.onion:443", Look: "firefox"}
+	if err := n.SetReachSettings(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]node.ReachSettings{
+		"no such mode": {Mode: "magic"}, "Tor without a proxy": {Mode: reach.ModeTor}, "no port": {SOCKS: "localhost"}, "very long": {Look: strings.Repeat("x", 300)},
+	} {
+		if err := n.SetReachSettings(t.Context(), s); !errors.Is(err, node.ErrSettings) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if s := n.ReachSettings(); s.Mode != reach.ModeOpen {
+		t.Errorf("they hold before the node was opened again: %+v", s)
+	}
+	n = reopen(t, n)
+	want.NoMDNS = true // by Config
+	if s := n.ReachSettings(); s != want {
+		t.Errorf("%+v, want %+v", s, want)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n = openConfig(t, node.Config{Dir: dir, Reach: &node.ReachSettings{DataSaver: true}, LANOnly: true})
+	if s := n.ReachSettings(); s != (node.ReachSettings{Mode: reach.ModeLAN, DataSaver: true, NoMDNS: true}) {
+		t.Errorf("overridden they are %+v", s)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.Open(context.Background(), node.Config{Dir: dir, Reach: &node.ReachSettings{Mode: reach.ModeTor}}); !errors.Is(err, node.ErrSettings) {
+		t.Errorf("settings that do not work: %v", err)
+	}
+}
