@@ -47,6 +47,8 @@ func TestSentenceOfReach(t *testing.T) {
 			sentence: "You can reach 7 people directly. QUIC is blocked on this network, so Linnet uses ordinary connections (TCP)."},
 		{name: "QUIC failed, TCP was not needed", s: standing{status: connected(1)}, ways: "quic:fails punch:works:1", state: "connected",
 			sentence: "You can reach 1 person directly."},
+		{name: "somebody by two ways", s: standing{status: connected(2)}, ways: "quic:works:2 relay:works:1", state: "connected",
+			sentence: "You can reach 2 people directly."},
 		{name: "not counted by way", s: standing{status: node.Status{Peers: 3, Nearby: 1}}, state: "connected",
 			sentence: "You can reach 1 person on this network and 2 by other ways."},
 		{name: "all near, not counted by way", s: standing{status: node.Status{Peers: 2, Nearby: 2}}, state: "connected",
@@ -178,7 +180,7 @@ func TestWays(t *testing.T) {
 	if len(list) != len(ladder) || list[0].Name != api.WayLAN || list[0].State != api.WayUntried {
 		t.Fatalf("%+v", list)
 	}
-	if q, c := list[1], list[2]; q.Why != "nobody answers" || q.Since != "" || c.Since != "2026-05-03T12:00:00.000Z" || c.Peers != 2 {
+	if q, c := list[1], list[2]; q.Why != "Nobody answers." || q.Since != "" || c.Since != "2026-05-03T12:00:00.000Z" || c.Peers != 2 {
 		t.Errorf("%+v, %+v", q, c)
 	}
 }

@@ -58,7 +58,7 @@ func apiWays(o node.Outlook) []api.Way {
 			if string(x.Name) != name {
 				continue
 			}
-			w = api.Way{Name: name, State: string(x.State), Why: x.Why, Tried: x.Tried, Worked: x.Worked, Peers: x.Peers}
+			w = api.Way{Name: name, State: string(x.State), Why: asSentence(x.Why), Tried: x.Tried, Worked: x.Worked, Peers: x.Peers}
 			if !x.Since.IsZero() {
 				w.Since = stamp(x.Since)
 			}
