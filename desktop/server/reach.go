@@ -161,7 +161,7 @@ func (s *Server) changeSettings(ctx context.Context, p api.ReachPatch) error {
 	if err := next.Check(); err != nil {
 		return err
 	}
-	return s.gate.Reopen(ctx, func(n *node.Node) error {
-		return n.SetReachSettings(ctx, patched(n.StoredReachSettings(), p))
+	return s.gate.Reopen(ctx, func(n *node.Node) (*node.Node, error) {
+		return n.ReopenWith(ctx, patched(n.StoredReachSettings(), p))
 	})
 }
