@@ -73,11 +73,14 @@ func (p *program) tellReach(r api.Reach) {
 	_ = w.Flush() // to a terminal or a pipe that is gone
 	fmt.Fprintf(p.out, "\nSettings: %s\n\nWho can see that you use Linnet:\n", settingsInWords(r))
 	for _, s := range r.SeenBy {
-		mark := "no "
-		if s.Sees {
+		mark := "no"
+		switch {
+		case s.Sees:
 			mark = "yes"
+		case s.Hard:
+			mark = "hard"
 		}
-		fmt.Fprintf(p.out, "  %s  %s\n", mark, line(s.Text))
+		fmt.Fprintf(p.out, "  %-4s  %s\n", mark, line(s.Text))
 	}
 }
 

@@ -140,7 +140,7 @@ func TestSeenBy(t *testing.T) {
 	for _, x := range []struct {
 		name string
 		s    standing
-		want string // + sees, - does not
+		want string // + sees, - does not, ~ can hardly tell
 	}{
 		{"as it comes", standing{}, "+wire +nearby +meeting +people +relays"},
 		{"not announced, no meeting places", standing{settings: node.ReachSettings{NoMDNS: true, NoDHT: true}}, "+wire -nearby -meeting +people +relays"},
@@ -153,13 +153,16 @@ func TestSeenBy(t *testing.T) {
 		{"Tor only", standing{settings: node.ReachSettings{Mode: "tor", SOCKS: "127.0.0.1:9050"}}, "-wire -nearby -meeting -people -proxy"},
 		{"Tor only, reached there", standing{settings: node.ReachSettings{Mode: "tor", SOCKS: "localhost:9050", Onion: "x.onion:1"}, bridges: mine}, "-wire -nearby -meeting -people -proxy -bridges"},
 		{"a proxy elsewhere", standing{settings: far}, "+wire -nearby -meeting -people +proxy"},
-		{"covert", standing{settings: node.ReachSettings{Mode: "covert"}}, "-wire -nearby -meeting -people +bridges"},
+		{"covert", standing{settings: node.ReachSettings{Mode: "covert"}}, "~wire -nearby -meeting -people +bridges"},
 	} {
 		var got []string
 		for _, s := range x.s.seenBy() {
 			sign := "-"
-			if s.Sees {
+			switch {
+			case s.Sees:
 				sign = "+"
+			case s.Hard:
+				sign = "~"
 			}
 			got = append(got, sign+s.Who)
 			if !strings.HasSuffix(s.Text, ".") {
