@@ -53,6 +53,7 @@ export interface ReachSettings {
 export interface SeenBy {
   who: string;
   sees: boolean;
+  hard?: boolean; // to tell, and not impossible
   text: string;
 }
 
