@@ -138,6 +138,7 @@ func (h *Host) transports(cfg Config) []libp2p.Option {
 		}),
 		libp2p.Transport(func(k crypto.PrivKey, m *quicreuse.ConnManager, psk pnet.PSK, g connmgr.ConnectionGater, r network.ResourceManager) (*rung, error) {
 			t, err := libp2pquic.NewTransport(k, m, psk, g, r)
+			h.ladder.probe = func(x trial) { h.seeThrough(t, x) }
 			return &rung{t, quicLimit, h.ladder.tell}, err
 		}),
 	}
@@ -153,6 +154,26 @@ func (h *Host) transports(cfg Config) []libp2p.Option {
 func (h *Host) rung(c *conduit, u transport.Upgrader, r network.ResourceManager, limit time.Duration) *rung {
 	c.upgrader, c.resources = metered{u, h.wires}, r
 	return &rung{c, limit, h.ladder.tell}
+}
+
+// seeThrough dials what was given up once more, beside the line that there is, to
+// know whether it would have worked. Nothing is said by it.
+func (h *Host) seeThrough(by transport.Transport, t trial) {
+	if h.ctx.Err() != nil {
+		return
+	}
+	h.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(h.ctx, quicLimit)
+		defer cancel()
+		begun := time.Now()
+		c, err := by.Dial(ctx, t.addr, t.peer)
+		if err == nil {
+			_ = c.Close()
+		}
+		if h.ctx.Err() == nil {
+			h.ladder.seen(trial{peer: t.peer, addr: t.addr, begun: begun, took: time.Since(begun), err: err})
+		}
+	})
 }
 
 // insideTransport dials what inside addresses stand for, and has a bridge's guests

@@ -33,6 +33,7 @@ const (
 	outran     = 3  // as often as the quicker way took
 	leastRace  = 200 * time.Millisecond
 	fewHints   = 3
+	probeEvery = 10 * time.Minute
 	stallTells = 10 * time.Second // within which another way must lead to the peer, to show that it was the way's fault
 	leastSkew  = 30 * time.Second
 )
@@ -49,6 +50,10 @@ func (l *ladder) tell(t trial) {
 	l.mu.Lock()
 	w := l.wayOfLocked(t.addr)
 	var news bool
+	if t.moot && l.unsureLocked(w, t) {
+		l.probed = time.Now()
+		l.probe(t)
+	}
 	switch {
 	case t.err == nil:
 		news = l.reachedLocked(t.peer, w, t.took)
@@ -143,6 +148,35 @@ func (l *ladder) failedLocked(w WayName, t trial) bool {
 	return true
 }
 
+// unsureLocked reports whether a dial that was given up should be seen through: QUIC
+// goes first, so that where another way was quicker it may be blocked.
+func (l *ladder) unsureLocked(w WayName, t trial) bool {
+	r, ok := l.reached[t.peer]
+	return l.probe != nil && w == WayQUIC && ok && r.way != w && t.took >= leastRace && time.Since(r.when) < triesCount &&
+		l.latelyLocked(w).state == WayUntried && time.Since(l.probed) > probeEvery
+}
+
+// seen hears how a dial ended that was seen through.
+func (l *ladder) seen(t trial) {
+	l.mu.Lock()
+	w := l.wayOfLocked(t.addr)
+	var news bool
+	if t.err == nil {
+		k, la := l.memory.at(l.name).way(w), l.latelyLocked(w)
+		k.worked = time.Now()
+		k.tried, k.succeeded = min(k.tried+1, maxCount), min(k.succeeded+1, maxCount)
+		news = la.state != WayWorks
+		la.state, la.since, la.why = WayWorks, k.worked, ""
+	} else {
+		l.reasonLocked(w, t)
+		news = l.faultLocked(w, reason(t.err), false)
+	}
+	l.mu.Unlock()
+	if news {
+		l.announce()
+	}
+}
+
 // outranLocked: another way was quicker. Where it had no head start and was far
 // quicker, that says something.
 func (l *ladder) outranLocked(w WayName, t trial) bool {
@@ -227,6 +261,7 @@ func (l *ladder) stall(p peer.ID, a ma.Multiaddr, w WayName) {
 	defer l.mu.Unlock()
 	if len(l.dead) >= maxOwners {
 		clear(l.dead)
+		l.probed = time.Time{}
 	}
 	l.dead[string(a.Bytes())] = time.Now()
 	if w == WayLAN {
