@@ -41,6 +41,9 @@ type Config struct {
 
 	Settings Settings      // a person's choices; LANOnly and NoMDNS above add to them
 	Bridge   *BridgeConfig // nil: this node is no bridge
+	// Transports are programs for pluggable transports, as lines of the kind
+	// "obfs4 exec /usr/bin/obfs4proxy"; none is started before an address needs it.
+	Transports []string
 	// MayRelay says whom this node helps to be reached, once others can reach it by
 	// themselves; nil: nobody. Volunteer says that they can, whatever it finds out.
 	MayRelay  func(peer string) bool
@@ -57,15 +60,16 @@ type Host struct {
 	log      *slog.Logger
 	settings Settings
 
-	ladder  *ladder
-	paths   *paths
-	traffic *traffic
-	wires   *wires
-	front   *front.Client
-	proxy   *socks  // nil: none is set
-	bridge  *bridge // nil: this node is none
-	pulses  *pulses // nil: of a simulated network
-	clocks  clocks
+	ladder   *ladder
+	paths    *paths
+	traffic  *traffic
+	wires    *wires
+	front    *front.Client
+	proxy    *socks              // nil: none is set
+	bridge   *bridge             // nil: this node is none
+	programs map[string]*program // by the transports that they have
+	pulses   *pulses             // nil: of a simulated network
+	clocks   clocks
 
 	told   bool        // others can reach this node, it was said
 	public atomic.Bool // the same, found out
@@ -199,6 +203,7 @@ func (h *Host) Close() error {
 	h.cancel()
 	err := h.host.Close()
 	h.wg.Wait()
+	h.closePrograms()
 	h.ladder.keep()
 	return err
 }
