@@ -105,8 +105,9 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h.ladder.enter(lookAtPlace())
+	pulses := h.openPulses() // before anybody who comes is told of
 	h.begin()
-	if err := errors.Join(h.openPulses(), h.startRelay(cfg)); err != nil {
+	if err := errors.Join(pulses, h.startRelay(cfg)); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	h.wg.Go(h.roam)

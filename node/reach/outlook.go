@@ -236,6 +236,8 @@ func reason(err error) string {
 		return "somebody else answers in the bridge's place"
 	case errors.Is(err, front.ErrSite):
 		return "the bridge does not know this pass any more"
+	case errors.Is(err, front.ErrFull):
+		return "the bridge is full"
 	case errors.Is(err, syscall.ECONNREFUSED) || has("connection refused"):
 		return "the computer there refused"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), has("unreachable", "no route"):
