@@ -85,6 +85,9 @@ func (n *Node) ReachSettings() ReachSettings {
 	return s
 }
 
+// StoredReachSettings are those without what Config adds to them: what a change starts from.
+func (n *Node) StoredReachSettings() ReachSettings { return n.settings }
+
 // SetReachSettings stores settings, which hold from the next opening of the node
 // on: see Reopen. The error matches ErrSettings.
 func (n *Node) SetReachSettings(ctx context.Context, s ReachSettings) error {
