@@ -42,6 +42,7 @@ func (n *Node) Follow(ctx context.Context, link string) (*Topic, error) {
 			return nil, err
 		}
 	}
+	t.followContacts(l.Peers)
 	if err := t.makeOwn(ctx); err != nil {
 		return nil, err
 	}
@@ -163,7 +164,7 @@ func (t *Topic) askAround() {
 	retry := time.NewTimer(pause)
 	defer retry.Stop()
 	for {
-		peers := t.gossip.Peers()
+		peers := t.followers()
 		mu.Lock()
 		for p := range asked {
 			if !slices.Contains(peers, p) {
@@ -194,7 +195,7 @@ func (t *Topic) askAround() {
 						t.node.log.Warn("node: remember a follower", "err", err)
 					}
 				}
-				err := t.ask(p)
+				err := t.askOne(p)
 				mu.Lock()
 				if delete(failed, p); err != nil {
 					failed[p] = true
@@ -220,6 +221,19 @@ func (t *Topic) askAround() {
 			retry.Reset(pause)
 		}
 	}
+}
+
+// askOne is ask, and tells a peer on a limited line that this node follows too.
+func (t *Topic) askOne(peer string) error {
+	err := t.ask(peer)
+	if slices.Contains(t.gossip.Peers(), peer) {
+		return err
+	}
+	if errors.Is(err, history.ErrUnknown) {
+		t.left(peer)
+		return err
+	}
+	return errors.Join(err, t.nudge(peer))
 }
 
 // ask fetches the ops of one follower as long as the genesis is not here, and
@@ -276,6 +290,7 @@ func (t *Topic) meet(contacts []topic.Contact) {
 	if len(t.gossip.Peers()) >= enoughFollowers {
 		return
 	}
+	t.followContacts(contacts)
 	for _, c := range contacts {
 		if err := t.node.host.Keep(reachContact(c)); err != nil {
 			t.node.log.Debug("node: told of a follower", "err", err)

@@ -68,16 +68,19 @@ func (p *program) tellReach(r api.Reach) {
 		if x.Peers > 0 {
 			connected = fmt.Sprint(x.Peers)
 		}
-		fmt.Fprintln(w, strings.TrimRight(strings.Join([]string{wayInWords(x.Name), state, day(x.Since), connected, tries, line(x.Why)}, "\t"), "\t"))
+		fmt.Fprintln(w, strings.Join([]string{wayInWords(x.Name), state, day(x.Since), connected, tries, line(x.Why)}, "\t"))
 	}
 	_ = w.Flush() // to a terminal or a pipe that is gone
 	fmt.Fprintf(p.out, "\nSettings: %s\n\nWho can see that you use Linnet:\n", settingsInWords(r))
 	for _, s := range r.SeenBy {
-		mark := "no "
-		if s.Sees {
+		mark := "no"
+		switch {
+		case s.Sees:
 			mark = "yes"
+		case s.Hard:
+			mark = "hard"
 		}
-		fmt.Fprintf(p.out, "  %s  %s\n", mark, line(s.Text))
+		fmt.Fprintf(p.out, "  %-4s  %s\n", mark, line(s.Text))
 	}
 }
 

@@ -95,6 +95,7 @@ const (
 type SeenBy struct {
 	Who  string `json:"who" enum:"wire,nearby,meeting,people,relays,bridges,proxy,let_in,stranger"`
 	Sees bool   `json:"sees" doc:"They can tell that Linnet runs here"`
+	Hard bool   `json:"hard,omitempty" doc:"It is made hard to tell, not impossible"`
 	Text string `json:"text" doc:"One or two plain English sentences for a person"`
 }
 

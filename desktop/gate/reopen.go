@@ -32,10 +32,11 @@ func (g *Gate) UseSoon(ctx context.Context, stream bool) (*Use, error) {
 	}
 }
 
-// Reopen closes the node, has f change it, and opens it again, without asking for a
-// passphrase: what f changed holds from then on. Whoever wants to use it meanwhile
-// is told ErrReopening. After an error of f the node is as it was.
-func (g *Gate) Reopen(ctx context.Context, f func(*node.Node) error) error {
+// Reopen takes the node away from everybody else and has f close it and open another
+// one in its place, such as by node.Node.ReopenWith. Whoever wants to use it meanwhile
+// is told ErrReopening. f returns the node that there is afterwards, which may be the
+// same, also beside an error; where it returns none, it is locked.
+func (g *Gate) Reopen(ctx context.Context, f func(*node.Node) (*node.Node, error)) error {
 	if g.lent {
 		return errors.New("gate: this node is somebody else's to reopen")
 	}
@@ -53,18 +54,18 @@ func (g *Gate) Reopen(ctx context.Context, f func(*node.Node) error) error {
 	if !open {
 		return node.ErrLocked
 	}
-	n := g.shut()
-	if err := f(n); err != nil {
+	before := g.shut()
+	now, err := f(before)
+	switch now {
+	case nil:
+	case before:
 		g.mu.Lock()
-		g.now = newOpening(n)
+		g.now = newOpening(now)
 		g.mu.Unlock()
-		return err
+	default:
+		err = errors.Join(err, g.admit(now))
 	}
-	n, err := n.Reopen(context.WithoutCancel(ctx))
-	if err != nil {
-		return err
-	}
-	return g.admit(n)
+	return err
 }
 
 // reopened lets those go on who wait for the node.

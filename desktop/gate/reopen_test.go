@@ -36,7 +36,7 @@ func TestReopen(t *testing.T) {
 		}
 		waiter <- use
 	}()
-	err = g.Reopen(t.Context(), func(n *node.Node) error {
+	err = g.Reopen(t.Context(), func(n *node.Node) (*node.Node, error) {
 		if n != before {
 			t.Error("another node is to be changed")
 		}
@@ -52,7 +52,7 @@ func TestReopen(t *testing.T) {
 			t.Errorf("without patience: %v", err)
 		}
 		close(inside)
-		return nil
+		return n.Reopen(t.Context())
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestReopenFails(t *testing.T) {
 	before := u.Node
 	u.Done()
 	refused := errors.New("refused")
-	if err := g.Reopen(t.Context(), func(*node.Node) error { return refused }); !errors.Is(err, refused) {
+	if err := g.Reopen(t.Context(), func(n *node.Node) (*node.Node, error) { return n, refused }); !errors.Is(err, refused) {
 		t.Errorf("refused: %v", err)
 	}
 	u = mustUse(t, g)
@@ -85,7 +85,7 @@ func TestReopenFails(t *testing.T) {
 	if err := g.Lock(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	err := g.Reopen(t.Context(), func(*node.Node) error { t.Error("there is no node"); return nil })
+	err := g.Reopen(t.Context(), func(*node.Node) (*node.Node, error) { t.Error("there is no node"); return nil, nil })
 	if !errors.Is(err, node.ErrLocked) || g.IsOpen() {
 		t.Errorf("locked: %v", err)
 	}

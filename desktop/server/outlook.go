@@ -84,23 +84,38 @@ func (s standing) is(state string, ways ...string) bool {
 	return false
 }
 
-// throughBridges tells how many bridges are connected, and how many people come in by
-// this one: both travel by the same ways.
-func (s standing) throughBridges() (bridges, guests int) {
-	n := s.peers(api.WayVeil, api.WayDrip, api.WayPT)
-	if !s.isBridge {
-		return n, 0
+// counts are people by how they are reached. Somebody who is reached by two ways counts
+// by the first of them.
+type counts struct{ straight, near, relayed, proxied, bridges, guests, rest int }
+
+func (s standing) count() (c counts) {
+	left := s.status.Peers
+	take := func(n int) int { n = min(n, left); left -= n; return n }
+	c.straight, c.near = take(s.peers(api.WayQUIC, api.WayTCP, api.WayPunch)), take(s.peers(api.WayLAN))
+	c.relayed, c.proxied = take(s.peers(api.WayRelay)), take(s.peers(api.WayTor))
+	through := take(s.peers(api.WayVeil, api.WayDrip, api.WayPT))
+	if left == s.status.Peers { // not counted by way yet
+		c.near = take(s.status.Nearby)
 	}
+	c.bridges, c.rest = through, left
+	if s.isBridge { // who comes in by this bridge comes by the same ways
+		c.bridges = min(s.bridgesUp(), through)
+		c.guests = through - c.bridges
+	}
+	return c
+}
+
+// bridgesUp counts the bridges of others that are connected as such.
+func (s standing) bridgesUp() (n int) {
 	for _, b := range s.bridges {
 		switch string(b.Way) {
 		case api.WayVeil, api.WayDrip, api.WayPT:
 			if b.Connected {
-				bridges++
+				n++
 			}
 		}
 	}
-	bridges = min(bridges, n)
-	return bridges, n - bridges
+	return n
 }
 
 // sentence says in a word and in plain sentences whom this node reaches, how, and
@@ -115,23 +130,23 @@ func (s standing) sentence() (state, text string) {
 
 // whom says who is connected, and by which ways.
 func (s standing) whom() (state, text string) {
-	bridges, guests := s.throughBridges()
-	groups := s.groups(bridges + guests)
+	c := s.count()
+	groups := c.groups()
 	var said []string
 	if len(groups) > 0 {
 		said = append(said, "You can reach "+inList(groups)+".")
 	}
 	switch {
-	case bridges > 0 && len(groups) == 0:
-		said = append(said, "You are connected through "+aBridge(bridges)+".")
-	case bridges > 0:
-		said = append(said, "You are also connected through "+aBridge(bridges)+".")
+	case c.bridges > 0 && len(groups) == 0:
+		said = append(said, "You are connected through "+aBridge(c.bridges)+".")
+	case c.bridges > 0:
+		said = append(said, "You are also connected through "+aBridge(c.bridges)+".")
 	}
 	switch {
-	case guests == 1:
+	case c.guests == 1:
 		said = append(said, "1 person comes in through this bridge.")
-	case guests > 1:
-		said = append(said, people(guests)+" come in through this bridge.")
+	case c.guests > 1:
+		said = append(said, people(c.guests)+" come in through this bridge.")
 	}
 	if len(said) == 0 {
 		return s.nobody()
@@ -139,18 +154,12 @@ func (s standing) whom() (state, text string) {
 	return api.ReachConnected, strings.Join(said, " ")
 }
 
-// groups counts people by how they are reached, without those by bridges.
-func (s standing) groups(byBridge int) (list []string) {
-	straight, near := s.peers(api.WayQUIC, api.WayTCP, api.WayPunch), s.peers(api.WayLAN)
-	relayed, proxied := s.peers(api.WayRelay), s.peers(api.WayTor)
-	if straight+near+relayed+proxied+byBridge == 0 { // not counted by way yet
-		near = min(s.status.Nearby, s.status.Peers)
-	}
-	rest := s.status.Peers - straight - near - relayed - proxied - byBridge
+// groups are those who are reached otherwise than by bridges, in words.
+func (c counts) groups() (list []string) {
 	for _, g := range []struct {
 		n   int
 		how string
-	}{{straight, " directly"}, {near, " on this network"}, {relayed, " through a volunteer's computer"}, {proxied, " through Tor"}, {rest, ""}} {
+	}{{c.straight, " directly"}, {c.near, " on this network"}, {c.relayed, " through a volunteer's computer"}, {c.proxied, " through Tor"}, {c.rest, ""}} {
 		switch {
 		case g.n <= 0:
 		case len(list) == 0:
@@ -174,8 +183,8 @@ func aBridge(n int) string {
 // because says what is blocked, where that explains the ways that are used.
 func (s standing) because() string {
 	fails := func(ways ...string) bool { return s.is(api.WayFails, ways...) }
-	straight := s.peers(api.WayQUIC, api.WayTCP, api.WayPunch) > 0
-	bridges, _ := s.throughBridges()
+	c := s.count()
+	straight, bridges := c.straight > 0, c.bridges
 	slow := ""
 	if bridges > 0 && s.peers(api.WayVeil, api.WayPT) == 0 && s.peers(api.WayDrip) > 0 {
 		slow = "Everything goes in many small pieces, which is slower."
@@ -196,7 +205,7 @@ func (s standing) because() string {
 		return join("TCP is blocked on this network, so Linnet uses ordinary web connections.", slow)
 	case bridges > 0:
 		return slow
-	case s.peers(api.WayRelay) > 0 && fails(api.WayQUIC, api.WayTCP, api.WayPunch):
+	case c.relayed > 0 && fails(api.WayQUIC, api.WayTCP, api.WayPunch):
 		return "Direct connections do not work from here. Volunteers pass on what is sent, and cannot read what is private."
 	}
 	return ""

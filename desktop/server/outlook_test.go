@@ -47,6 +47,8 @@ func TestSentenceOfReach(t *testing.T) {
 			sentence: "You can reach 7 people directly. QUIC is blocked on this network, so Linnet uses ordinary connections (TCP)."},
 		{name: "QUIC failed, TCP was not needed", s: standing{status: connected(1)}, ways: "quic:fails punch:works:1", state: "connected",
 			sentence: "You can reach 1 person directly."},
+		{name: "somebody by two ways", s: standing{status: connected(2)}, ways: "quic:works:2 relay:works:1", state: "connected",
+			sentence: "You can reach 2 people directly."},
 		{name: "not counted by way", s: standing{status: node.Status{Peers: 3, Nearby: 1}}, state: "connected",
 			sentence: "You can reach 1 person on this network and 2 by other ways."},
 		{name: "all near, not counted by way", s: standing{status: node.Status{Peers: 2, Nearby: 2}}, state: "connected",
@@ -138,7 +140,7 @@ func TestSeenBy(t *testing.T) {
 	for _, x := range []struct {
 		name string
 		s    standing
-		want string // + sees, - does not
+		want string // + sees, - does not, ~ can hardly tell
 	}{
 		{"as it comes", standing{}, "+wire +nearby +meeting +people +relays"},
 		{"not announced, no meeting places", standing{settings: node.ReachSettings{NoMDNS: true, NoDHT: true}}, "+wire -nearby -meeting +people +relays"},
@@ -151,13 +153,16 @@ func TestSeenBy(t *testing.T) {
 		{"Tor only", standing{settings: node.ReachSettings{Mode: "tor", SOCKS: "127.0.0.1:9050"}}, "-wire -nearby -meeting -people -proxy"},
 		{"Tor only, reached there", standing{settings: node.ReachSettings{Mode: "tor", SOCKS: "localhost:9050", Onion: "x.onion:1"}, bridges: mine}, "-wire -nearby -meeting -people -proxy -bridges"},
 		{"a proxy elsewhere", standing{settings: far}, "+wire -nearby -meeting -people +proxy"},
-		{"covert", standing{settings: node.ReachSettings{Mode: "covert"}}, "-wire -nearby -meeting -people +bridges"},
+		{"covert", standing{settings: node.ReachSettings{Mode: "covert"}}, "~wire -nearby -meeting -people +bridges"},
 	} {
 		var got []string
 		for _, s := range x.s.seenBy() {
 			sign := "-"
-			if s.Sees {
+			switch {
+			case s.Sees:
 				sign = "+"
+			case s.Hard:
+				sign = "~"
 			}
 			got = append(got, sign+s.Who)
 			if !strings.HasSuffix(s.Text, ".") {
@@ -178,7 +183,7 @@ func TestWays(t *testing.T) {
 	if len(list) != len(ladder) || list[0].Name != api.WayLAN || list[0].State != api.WayUntried {
 		t.Fatalf("%+v", list)
 	}
-	if q, c := list[1], list[2]; q.Why != "nobody answers" || q.Since != "" || c.Since != "2026-05-03T12:00:00.000Z" || c.Peers != 2 {
+	if q, c := list[1], list[2]; q.Why != "Nobody answers." || q.Since != "" || c.Since != "2026-05-03T12:00:00.000Z" || c.Peers != 2 {
 		t.Errorf("%+v, %+v", q, c)
 	}
 }

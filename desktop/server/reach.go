@@ -58,7 +58,7 @@ func apiWays(o node.Outlook) []api.Way {
 			if string(x.Name) != name {
 				continue
 			}
-			w = api.Way{Name: name, State: string(x.State), Why: x.Why, Tried: x.Tried, Worked: x.Worked, Peers: x.Peers}
+			w = api.Way{Name: name, State: string(x.State), Why: asSentence(x.Why), Tried: x.Tried, Worked: x.Worked, Peers: x.Peers}
 			if !x.Since.IsZero() {
 				w.Since = stamp(x.Since)
 			}
@@ -161,7 +161,7 @@ func (s *Server) changeSettings(ctx context.Context, p api.ReachPatch) error {
 	if err := next.Check(); err != nil {
 		return err
 	}
-	return s.gate.Reopen(ctx, func(n *node.Node) error {
-		return n.SetReachSettings(ctx, patched(n.StoredReachSettings(), p))
+	return s.gate.Reopen(ctx, func(n *node.Node) (*node.Node, error) {
+		return n.ReopenWith(ctx, patched(n.StoredReachSettings(), p))
 	})
 }

@@ -56,7 +56,8 @@ func (s standing) wire() api.SeenBy {
 		}
 		says.Sees, says.Text = false, "Your provider, or whoever else watches your line, can tell that you use Tor, and not that you use Linnet."
 	case api.ModeCovert:
-		says.Sees, says.Text = false, "Your provider, or whoever else watches your line, sees encrypted visits to a web site, made to look like those of a browser. Who knows that site as a bridge can tell."
+		says.Sees, says.Hard = false, true
+		says.Text = "Your provider, or whoever else watches your line, sees encrypted visits to a web site, made to look like those of a browser. Who knows that site as a bridge can tell."
 	default:
 		says.Text = "Your provider, or whoever else watches your line, can tell that Linnet runs here and with which addresses it talks, not what is said."
 	}

@@ -60,7 +60,7 @@ export class Reach {
     const announces = !no_mdns && (mode === 'open' || mode === 'lan');
     const meets = !no_dht && mode === 'open';
     const seen = [
-      { who: 'wire', sees: !covert, text: texts[covert ? 'wire-covert' : 'wire'] },
+      { who: 'wire', sees: !covert, ...(covert ? { hard: true } : {}), text: texts[covert ? 'wire-covert' : 'wire'] },
       { who: 'nearby', sees: announces, text: texts[announces ? 'nearby' : 'nearby-off'] },
       { who: 'meeting', sees: meets, text: texts[meets ? 'meeting' : 'meeting-off'] },
       { who: 'people', sees: !covert, text: texts[covert ? 'people-off' : 'people'] },

@@ -85,12 +85,13 @@ export class World {
     this.onevent = () => {};
     this.topics = [];
     this.folders = [];
-    this.me = { name: name === 'fresh' ? '' : 'Ida', account: key('account'), device: key('device') };
+    this.me = { name: name === 'fresh' ? '' : 'Ida', account: key('account'), device: key('device'), phrase: name === 'fresh' ? 'unchecked' : 'checked' };
     const crowd = name === 'full';
     this.peers = crowd
       ? [
           { peer_id: '12D3KooWQ1', address: '/ip4/192.168.1.23/udp/4040/quic-v1/p2p/12D3KooWQ1rTfVb7a3kZy9', nearby: true, topics: 3 },
           { peer_id: '12D3KooWQ2', address: '/ip4/203.0.113.77/tcp/4040/p2p/12D3KooWQ2mNnP4w8cXe5', nearby: false, topics: 1 },
+          { peer_id: '12D3KooWQ4', address: '/linnet-way/drip-b84bfb4f717f6fbc', nearby: false, topics: 2 },
           { peer_id: '12D3KooWQ3', address: '/ip6/2001:db8:7:1::42/udp/4040/quic-v1/p2p/12D3KooWQ3hGd2s6tRu1', nearby: false, topics: 0 },
         ]
       : [];

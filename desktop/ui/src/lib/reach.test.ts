@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { announces, changed, diagnosis, isAddress, ladder, mistake, modes, seerName, warning, wayName, wayState, wayWhat } from './reach';
+import { announces, changed, diagnosis, isAddress, kindOfAddress, ladder, mistake, modes, seerName, throughBridge, warning, wayName, wayState, wayWhat } from './reach';
 import type { Bridge, Reach, ReachSettings, Way } from './types';
 
 const settings = (more: Partial<ReachSettings> = {}): ReachSettings => ({ mode: 'open', no_mdns: false, no_dht: false, data_saver: false, socks: '', onion: '', look: '', ...more });
@@ -75,6 +75,16 @@ describe('seers', () => {
     expect(new Set(who.map(seerName)).size).toBe(who.length);
     for (const w of who) expect(seerName(w)).not.toBe(w);
     expect(seerName('martians')).toBe('martians');
+  });
+});
+
+describe('addresses', () => {
+  it('behind a bridge are told from others, and nothing of them is shown', () => {
+    expect(throughBridge('/linnet-way/veil-b84bfb4f717f6fbc')).toBe(true);
+    expect(throughBridge('/ip4/192.0.2.1/tcp/443/linnet-bridge/secret')).toBe(true);
+    expect(throughBridge('/ip4/192.0.2.1/tcp/4040/p2p/12D3KooW')).toBe(false);
+    expect(kindOfAddress('/ip4/192.0.2.1/tcp/443/linnet-bridge/secret')).toBe('bridge');
+    expect(kindOfAddress('/ip4/192.0.2.1/udp/4040/quic-v1/p2p/12D3KooW/p2p-circuit')).toBe('ip4/udp/quic-v1/p2p-circuit');
   });
 });
 

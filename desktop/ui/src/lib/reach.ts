@@ -96,6 +96,20 @@ export function announces(mode: string): { nearby: boolean; meeting: boolean } {
   return { nearby: mode === 'open' || mode === 'lan', meeting: mode === 'open' };
 }
 
+// throughBridge tells whether an address is one behind a bridge, of which nothing is shown.
+export function throughBridge(address: string): boolean {
+  return /^\/linnet-way\/(veil|drip|pt)-/.test(address) || address.includes('/linnet-bridge');
+}
+
+// kindOfAddress is an address without what says where and who.
+export function kindOfAddress(address: string): string {
+  if (throughBridge(address)) return 'bridge';
+  return address
+    .split('/')
+    .filter((part) => /^(ip4|ip6|dns|dns4|dns6|tcp|udp|quic|quic-v1|ws|wss|tls|webtransport|webrtc-direct|onion3|p2p-circuit)$/.test(part))
+    .join('/');
+}
+
 // diagnosis are lines about ways for whoever is asked for help: no name, no address.
 export function diagnosis(r: Reach): string[] {
   const skew = r.clock_skew_ms === undefined ? 'unknown' : `${Math.round(r.clock_skew_ms / 1000)} s`;
