@@ -79,6 +79,7 @@ var doors = map[string][]string{
 	"github.com/refraction-networking/utls":  {"node/reach/front"},
 	"github.com/gorilla/websocket":           {"node/reach/veil"},
 	"github.com/libp2p/go-libp2p-kad-dht":    {"node/reach"},
+	"github.com/ipfs/go-datastore":           {"node/reach"},
 	"github.com/florianl/go-nfqueue":         {"cmd/linnet-lab"},
 }
 
