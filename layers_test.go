@@ -16,8 +16,10 @@ const module = "github.com/linnet-im/linnet"
 // rooms is the import table of ARCHITECTURE.md: each room, and the rooms of ours
 // that it may import. A package below a room that is not named here is none.
 var rooms = map[string][]string{
-	"cmd/linnet":     {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
-	"cmd/linnet-lab": {"node", "node/history", "node/message", "node/reach", "node/reconcile", "node/record", "node/seal", "node/topic", "pubsub", "storage"},
+	"cmd/linnet":            {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
+	"cmd/linnet-lab":        {"cmd/linnet-lab/scenes", "node", "node/history", "node/message", "node/reach", "node/reconcile", "node/record", "node/seal", "node/topic", "pubsub", "storage"},
+	"cmd/linnet-lab/censor": {},
+	"cmd/linnet-lab/netns":  {},
 
 	"desktop":        {"desktop/api", "desktop/client", "desktop/gate", "desktop/server", "desktop/shell", "desktop/ui", "node"},
 	"desktop/api":    {},
@@ -57,27 +59,29 @@ var rooms = map[string][]string{
 // doors names the rooms in which a third-party module may be imported. A module
 // that is not here is refused everywhere. ARCHITECTURE.md says why each is used.
 var doors = map[string][]string{
-	"github.com/dgraph-io/badger":           {"storage"},
-	"github.com/dgraph-io/ristretto":        {"storage"},
-	"github.com/libp2p/go-libp2p-pubsub":    {"pubsub", "cmd/linnet-lab"},
-	"github.com/libp2p/go-libp2p":           {"node/reach", "node/history", "node/mailbox", "node/hint", "node/stem", "node/nodetest", "pubsub", "cmd/linnet-lab"},
-	"github.com/multiformats/go-multiaddr":  {"node/reach", "node/nodetest", "pubsub"},
-	"github.com/fxamacker/cbor":             {"node/record"},
-	"github.com/danielgtaylor/huma":         {"desktop/server"},
-	"github.com/klauspost/compress":         {"node/history", "node/bundle"},
-	"github.com/spf13/cobra":                {"cmd/linnet", "cmd/linnet-lab"},
-	"github.com/spf13/pflag":                {"cmd/linnet"},
-	"github.com/marcopolo/simnet":           {"node/nodetest"},
-	"filippo.io/age":                        {"node/vault"},
-	"github.com/zalando/go-keyring":         {"node/vault"},
-	"golang.org/x/crypto":                   {"node/seal", "node/vault", "storage", "cmd/linnet-lab"},
-	"golang.org/x/sync":                     {"storage"},
-	"golang.org/x/sys":                      {"desktop/shell", "storage"},
-	"golang.org/x/net":                      {"node/reach"},
-	"github.com/refraction-networking/utls": {"node/reach/front"},
-	"github.com/gorilla/websocket":          {"node/reach/veil"},
-	"github.com/libp2p/go-libp2p-kad-dht":   {"node/reach"},
-	"github.com/florianl/go-nfqueue":        {"cmd/linnet-lab"},
+	"github.com/dgraph-io/badger":            {"storage"},
+	"github.com/dgraph-io/ristretto":         {"storage"},
+	"github.com/libp2p/go-libp2p-pubsub":     {"pubsub", "cmd/linnet-lab"},
+	"github.com/libp2p/go-libp2p":            {"node/reach", "node/history", "node/mailbox", "node/hint", "node/stem", "node/nodetest", "pubsub", "cmd/linnet-lab"},
+	"github.com/multiformats/go-multiaddr":   {"node/reach", "node/nodetest", "pubsub"},
+	"github.com/multiformats/go-multistream": {"node/reach"},
+	"github.com/libp2p/go-netroute":          {"node/reach"},
+	"github.com/fxamacker/cbor":              {"node/record"},
+	"github.com/danielgtaylor/huma":          {"desktop/server"},
+	"github.com/klauspost/compress":          {"node/history", "node/bundle"},
+	"github.com/spf13/cobra":                 {"cmd/linnet", "cmd/linnet-lab"},
+	"github.com/spf13/pflag":                 {"cmd/linnet"},
+	"github.com/marcopolo/simnet":            {"node/nodetest"},
+	"filippo.io/age":                         {"node/vault"},
+	"github.com/zalando/go-keyring":          {"node/vault"},
+	"golang.org/x/crypto":                    {"node/seal", "node/vault", "storage", "cmd/linnet-lab"},
+	"golang.org/x/sync":                      {"storage"},
+	"golang.org/x/sys":                       {"desktop/shell", "storage", "cmd/linnet-lab/netns"},
+	"golang.org/x/net":                       {"node/reach"},
+	"github.com/refraction-networking/utls":  {"node/reach/front"},
+	"github.com/gorilla/websocket":           {"node/reach/veil"},
+	"github.com/libp2p/go-libp2p-kad-dht":    {"node/reach"},
+	"github.com/florianl/go-nfqueue":         {"cmd/linnet-lab/censor"},
 }
 
 // TestImports holds the table against what the packages really import, for

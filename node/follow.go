@@ -41,6 +41,10 @@ func (n *Node) Follow(ctx context.Context, link string) (*Topic, error) {
 			return nil, err
 		}
 	}
+	t.followContacts(l.Peers)
+	if err := t.makeOwn(ctx); err != nil {
+		return nil, err
+	}
 	for _, c := range l.Peers {
 		if err := n.host.Keep(reachContact(c)); err != nil {
 			n.log.Debug("node: contact of a link", "err", err)
@@ -158,7 +162,7 @@ func (t *Topic) askAround() {
 	retry := time.NewTicker(askRetry)
 	defer retry.Stop()
 	for {
-		peers := t.gossip.Peers()
+		peers := t.followers()
 		mu.Lock()
 		for p := range asked {
 			if !slices.Contains(peers, p) {
@@ -184,7 +188,7 @@ func (t *Topic) askAround() {
 						t.node.log.Warn("node: remember a follower", "err", err)
 					}
 				}
-				if err := t.ask(p); err != nil && t.ctx.Err() == nil {
+				if err := t.askOne(p); err != nil && t.ctx.Err() == nil {
 					t.node.log.Debug("node: ask for ops", "topic", t.id, "peer", p, "err", err)
 					mu.Lock()
 					failed[p] = true
@@ -206,6 +210,19 @@ func (t *Topic) askAround() {
 			mu.Unlock()
 		}
 	}
+}
+
+// askOne is ask, and tells a peer on a limited line that this node follows too.
+func (t *Topic) askOne(peer string) error {
+	err := t.ask(peer)
+	if slices.Contains(t.gossip.Peers(), peer) {
+		return err
+	}
+	if errors.Is(err, history.ErrUnknown) {
+		t.left(peer)
+		return err
+	}
+	return errors.Join(err, t.nudge(peer))
 }
 
 // ask fetches the ops of one follower as long as the genesis is not here, and
@@ -262,6 +279,7 @@ func (t *Topic) meet(contacts []topic.Contact) {
 	if len(t.gossip.Peers()) >= enoughFollowers {
 		return
 	}
+	t.followContacts(contacts)
 	for _, c := range contacts {
 		if err := t.node.host.Keep(reachContact(c)); err != nil {
 			t.node.log.Debug("node: told of a follower", "err", err)

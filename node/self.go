@@ -195,6 +195,9 @@ func (n *Node) meetAgain() error {
 	for _, t := range n.Topics() {
 		t.keepContacts()
 	}
+	if err := n.keepBridges(); err != nil {
+		return err
+	}
 	for _, s := range n.cfg.Bootstrap {
 		c, err := reach.ParseAddress(s)
 		if err != nil {

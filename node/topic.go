@@ -66,6 +66,7 @@ type topicRow struct {
 	Seat       []byte       `cbor:"9,keyasint,omitempty"`  // seed of a seat to take
 	Refused    bool         `cbor:"10,keyasint,omitempty"` // it was taken by somebody else
 	Former     [][]byte     `cbor:"20,keyasint,omitempty"` // writers that this person was on devices before a restore
+	Carried    int64        `cbor:"22,keyasint,omitempty"` // ms since 1970 when a guest of this bridge last asked to keep it; 0: the person follows it
 	Regain     bool         `cbor:"21,keyasint,omitempty"` // came out of a backup, and the topic is this person's: see regain
 }
 
@@ -126,6 +127,9 @@ type Topic struct {
 	standing *standing               // what complete worked out last
 	shedTo   storage.Pos             // texts up to here are not kept
 
+	nudgedAt time.Time           // when a follower on a limited line was last told of news
+	told     map[string]struct{} // peers of whom it is known without gossip that they follow it, see narrow
+
 	unreadStale bool       // unread must be counted anew
 	freezing    sync.Mutex // held while a fork is taken in
 }
@@ -185,7 +189,7 @@ func (n *Node) openTopic(id TopicID, row topicRow, instead *Topic) (*Topic, erro
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
 		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), locks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
-		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{}, held: map[record.ID]held{}, toldForks: map[string]int{},
+		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{}, held: map[record.ID]held{}, toldForks: map[string]int{}, told: map[string]struct{}{},
 	}
 	t.me, t.opened = record.WriterOf(t.key), time.Now()
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
@@ -391,11 +395,14 @@ func (t *Topic) ID() TopicID { return t.id }
 
 // Link returns what to send a person so that they can follow. It carries
 // addresses at which this node can be reached.
-func (t *Topic) Link() string {
-	self := t.node.host.Self()
+func (t *Topic) Link() string { return t.link(reach.Contact{}) }
+
+// link is Link with doors of this node's bridge.
+func (t *Topic) link(doors reach.Contact) string {
+	self := t.node.selfBehind(doors)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{linkContact(self)}}
+	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{self}}
 	if t.state != nil {
 		l.Kind, l.Name = t.state.Kind(), t.state.Name()
 	}
@@ -418,7 +425,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	if err := t.countUnread(); err != nil {
 		return TopicInfo{}, fmt.Errorf("node: %w", err)
 	}
-	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
+	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.followers()), Last: last}
 	seq := t.nextSeq()
 	me := t.node.me()
 	whom, err := t.node.personOf(t)
@@ -430,7 +437,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	info.Kind, info.Name, info.Joined = t.row.Kind, t.row.Name, time.UnixMilli(t.row.Joined)
-	info.Unread, info.Draft = t.unread, t.draft
+	info.Unread, info.Draft, info.Carried = t.unread, t.draft, t.row.Carried != 0
 	if t.read != nil {
 		info.ReadUpTo = RecordID(t.read.ID)
 	}
@@ -478,6 +485,7 @@ func (t *Topic) keepContacts() {
 	contacts := t.row.Contacts
 	t.mu.RUnlock()
 	for _, c := range contacts {
+		t.followContacts([]topic.Contact{topic.Contact(c)})
 		if err := t.node.host.Keep(reach.Contact(c)); err != nil {
 			t.node.log.Debug("node: contact of a topic", "err", err)
 		}

@@ -15,9 +15,9 @@ import (
 const (
 	firstRetry  = time.Second
 	lastRetry   = 30 * time.Second
-	dialTimeout = 10 * time.Second
-	maxDials    = 8   // at once
-	maxKept     = 256 // peers that are dialled again; over that the longest unseen go
+	dialTimeout = 25 * time.Second // the last ways begin late
+	maxDials    = 8                // at once
+	maxKept     = 256              // peers that are dialled again; over that the longest unseen go
 )
 
 // target is a peer that is to stay connected.
@@ -49,6 +49,7 @@ func (h *Host) Keep(c Contact) error {
 	if info.ID == h.host.ID() {
 		return nil
 	}
+	info = h.within(info)
 	h.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.PermanentAddrTTL)
 	h.mu.Lock()
 	t := h.kept[info.ID]
@@ -111,14 +112,14 @@ func (h *Host) Visit(ctx context.Context, c Contact) (string, error) {
 	if info.ID == h.host.ID() {
 		return "", fmt.Errorf("%w: this is the address of this computer's own Linnet", ErrAddress)
 	}
+	info = h.within(info)
 	if len(info.Addrs) == 0 && !h.connected(info.ID) {
 		return "", fmt.Errorf("%w: there is no IP address in it", ErrAddress)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	// A call by a person is not put off because an earlier try failed.
-	ctx = network.WithForceDirectDial(ctx, "asked for")
-	if err := h.host.Connect(ctx, info); err != nil {
+	if err := h.host.Connect(h.dialling(ctx, info), info); err != nil {
 		return "", fmt.Errorf("%w: %s: %v", ErrUnreachable, info.ID, err)
 	}
 	return info.ID.String(), nil
@@ -169,7 +170,7 @@ func (h *Host) dialDue() time.Duration {
 			next = min(next, wait)
 			continue
 		}
-		if busy >= maxDials {
+		if busy >= h.maxDials() {
 			continue // the end of a dial wakes the keeper
 		}
 		busy++
@@ -180,11 +181,24 @@ func (h *Host) dialDue() time.Duration {
 	return next
 }
 
+func (h *Host) maxDials() int {
+	if h.settings.DataSaver {
+		return maxDials / 4
+	}
+	return maxDials
+}
+
+func (h *Host) isKept(p peer.ID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kept[p] != nil
+}
+
 func (h *Host) redial(info peer.AddrInfo) {
 	ctx, cancel := context.WithTimeout(h.ctx, dialTimeout)
 	defer cancel()
 	// The keeper has pauses of its own; libp2p's dial back-off on top would stretch them.
-	err := h.host.Connect(network.WithForceDirectDial(ctx, "keep"), info)
+	err := h.host.Connect(h.dialling(ctx, info), info)
 	if err != nil {
 		h.log.Debug("reach: dial failed", "peer", info.ID, "err", err)
 	}

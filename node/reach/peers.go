@@ -25,7 +25,10 @@ func (h *Host) Peers() []Peer {
 			continue
 		}
 		a := conns[0].RemoteMultiaddr()
-		out = append(out, Peer{ID: p.String(), Address: a.String(), Nearby: isNear(a)})
+		if c := h.straightTo(p); c != nil {
+			a = c.RemoteMultiaddr()
+		}
+		out = append(out, Peer{ID: p.String(), Address: a.String(), Nearby: isNear(a) && !isCircuit(a)})
 	}
 	slices.SortFunc(out, func(a, b Peer) int { return cmp.Compare(a.ID, b.ID) })
 	return out

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -162,7 +163,7 @@ func TestLANGate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (lanGate{}).InterceptAddrDial("", a); got != near {
+		if got := (gate{ModeLAN, newLadder(Config{})}).InterceptAddrDial("", a); got != near {
 			t.Errorf("%s: %v", s, got)
 		}
 	}
@@ -182,7 +183,9 @@ func TestRank(t *testing.T) {
 			}
 			addrs = append(addrs, a)
 		}
-		ranked := rankDials(addrs)
+		l := newLadder(Config{})
+		l.subnets = []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}
+		ranked := l.rank(addrs)
 		if len(ranked) != len(addrs) {
 			t.Fatalf("%v", ranked)
 		}

@@ -7,6 +7,7 @@ import type { Message, NodeInfo, StreamEvent, Topic } from '../lib/types';
 import { app, dropTopic, noteMessage, refreshTopic, setTopic, setTopics } from './app.svelte';
 import { channel, tell } from './channel';
 import { loadPeople, refreshPeople } from './people.svelte';
+import { refreshReach } from './reach.svelte';
 
 const quietLimit = 40_000; // the node says something every 15 s
 const longestWait = 15_000;
@@ -186,6 +187,7 @@ function receive(event: StreamEvent): void {
     case 'node.updated':
       app.node = (data as { node: NodeInfo }).node;
       refreshPeople();
+      refreshReach();
       return;
     case 'reset':
       void reload((data as { head: string }).head);

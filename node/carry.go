@@ -1,0 +1,240 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/linnet-im/linnet/node/history"
+	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/reach"
+	"github.com/linnet-im/linnet/node/topic"
+)
+
+// Somebody behind a bridge reaches the bridge and nobody else. So that this is of
+// use with topics of which the bridge has nothing, guests may ask it to carry one: it
+// follows the topic outside, keeps what is new of it, and guests get it from there (PROTOCOL.md §16.5).
+
+const (
+	maxCarried  = 256                 // topics that are carried
+	maxCarriedP = 32                  // that one guest has asked for since the start
+	carriedLast = 5000                // posts of a carried topic whose texts are kept
+	carriedFor  = 30 * 24 * time.Hour // after which a topic is dropped that nobody has asked for
+	carryDay    = 24 * time.Hour      // from asking to asking again
+
+	carryLook   = time.Second
+	carryAfter  = 4 * time.Second // without a follower, before a bridge is asked
+	carryRetry  = 30 * time.Second
+	carryCalls  = 4096 // that are remembered
+	carryMoment = 20 * time.Second
+)
+
+// carry follows a topic for a guest. It reports whether the topic is followed here.
+func (n *Node) carry(id TopicID, peer, link string) bool {
+	t, err := n.Topic(id)
+	if err != nil && !n.mayCarry(peer) {
+		return false
+	}
+	if err != nil {
+		l, parseErr := topic.ParseLink(link)
+		if parseErr != nil || l.Topic != id || l.Seat != nil || !n.countCarried(peer) {
+			return false
+		}
+		if t, err = n.joinCarried(l); err != nil {
+			n.log.Warn("node: carry a topic", "topic", id, "err", err)
+			return false
+		}
+		t.keepContacts()
+		n.log.Debug("node: carries a topic", "topic", id)
+	}
+	asked := t.carried()
+	if !asked.IsZero() && time.Since(asked) > carryDay/2 && n.mayCarry(peer) {
+		if err := t.saveRow(n.ctx, func(row *topicRow) { row.Carried = time.Now().UnixMilli() }); err != nil {
+			n.log.Warn("node: carry a topic", "topic", id, "err", err)
+		}
+	}
+	return true
+}
+
+// mayCarry reports whether a peer is a guest for whom topics are carried.
+func (n *Node) mayCarry(peer string) bool {
+	return n.IsBridge() && n.cfg.Bridge.Carry && n.isGuest(peer)
+}
+
+// isGuest reports whether a peer has come through this node's bridge.
+func (n *Node) isGuest(peer string) bool {
+	way := n.host.Way(peer)
+	return (way == reach.WayVeil || way == reach.WayDrip) && !n.host.Dialled(peer)
+}
+
+// countCarried takes one of the places for carried topics, if there is one left for a guest.
+func (n *Node) countCarried(peer string) bool {
+	all := 0
+	for _, t := range n.Topics() {
+		if !t.carried().IsZero() {
+			all++
+		}
+	}
+	n.carrying.Lock()
+	defer n.carrying.Unlock()
+	if n.carriedBy == nil || len(n.carriedBy) >= carryCalls {
+		n.carriedBy = map[string]int{}
+	}
+	if all >= maxCarried || n.carriedBy[peer] >= maxCarriedP {
+		return false
+	}
+	n.carriedBy[peer]++
+	return true
+}
+
+func (n *Node) joinCarried(l topic.Link) (*Topic, error) {
+	writer, err := identity.NewWriter()
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UnixMilli()
+	row := topicRow{Joined: now, Kind: l.Kind, Name: l.Name, Writer: writer.Seed(), Keep: Keep{Last: carriedLast}, Carried: now}
+	for _, c := range l.Peers {
+		row.Contacts = append(row.Contacts, contactRow(n.outside(reach.Contact(c).Open())))
+	}
+	return n.addTopic(n.ctx, l.Topic, row, nil)
+}
+
+// outside keeps guests of a bridge on the internet from sending it into the network
+// behind it.
+func (n *Node) outside(c reach.Contact) reach.Contact {
+	if n.passes.doors == nil || len(n.passes.doors.Doors(reach.Pass{}).Public().Addrs) == 0 {
+		return c
+	}
+	return c.Public()
+}
+
+// carried returns when a guest last asked for a topic that is here for guests, zero
+// for one that the person follows.
+func (t *Topic) carried() time.Time {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.row.Carried == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.row.Carried)
+}
+
+// makeOwn has the person follow a topic that was here for guests.
+func (t *Topic) makeOwn(ctx context.Context) error {
+	if t.carried().IsZero() {
+		return nil
+	}
+	if err := t.saveRow(ctx, func(row *topicRow) { row.Carried = 0 }); err != nil {
+		return err
+	}
+	return t.SetKeep(ctx, Keep{})
+}
+
+// dropCarried leaves topics that no guest has asked for in a long time.
+func (n *Node) dropCarried(ctx context.Context) error {
+	var errs []error
+	for _, t := range n.Topics() {
+		if asked := t.carried(); !asked.IsZero() && time.Since(asked) > carriedFor {
+			errs = append(errs, t.Leave(ctx))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// carryCall is a topic and a bridge that was asked to carry it.
+type carryCall struct {
+	id     TopicID
+	bridge string
+}
+
+// seekCarriers asks bridges to carry topics to whose followers there is no other
+// way, until the node closes. A topic with a follower in reach is nobody else's business.
+func (n *Node) seekCarriers() {
+	tick := time.NewTicker(carryLook)
+	defer tick.Stop()
+	alone := map[TopicID]time.Time{}
+	asked := map[carryCall]time.Time{}
+	dropped := time.Now()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now := time.Now(); now.Sub(dropped) > time.Hour {
+			dropped = now
+			n.postDo("leave topics that were carried", n.dropCarried)
+		}
+		bridges := n.ownBridges()
+		if len(bridges) == 0 {
+			clear(alone)
+			continue
+		}
+		for _, t := range n.Topics() {
+			if len(t.gossip.Peers()) > 0 {
+				delete(alone, t.id)
+				continue
+			}
+			if alone[t.id].IsZero() {
+				alone[t.id] = time.Now()
+			}
+			if time.Since(alone[t.id]) < carryAfter {
+				continue
+			}
+			for _, b := range bridges {
+				call := carryCall{t.id, b}
+				if time.Now().Before(asked[call]) {
+					continue
+				}
+				if len(asked) >= carryCalls {
+					clear(asked)
+				}
+				asked[call] = time.Now().Add(n.askCarrier(t, b))
+			}
+		}
+	}
+}
+
+// ownBridges returns the bridges through which this node has come.
+func (n *Node) ownBridges() (out []string) {
+	for _, p := range n.host.Peers() {
+		if way := n.host.Way(p.ID); (way == reach.WayVeil || way == reach.WayDrip) && n.host.Dialled(p.ID) {
+			out = append(out, p.ID)
+		}
+	}
+	return out
+}
+
+// askCarrier asks one bridge to carry a topic, and returns when it may be asked again.
+func (n *Node) askCarrier(t *Topic, bridge string) time.Duration {
+	ctx, cancel := context.WithTimeout(t.ctx, carryMoment)
+	defer cancel()
+	err := n.asker.Carry(ctx, bridge, t.id, t.linkToCarry())
+	if err == nil {
+		return carryDay
+	}
+	n.log.Debug("node: ask to carry a topic", "topic", t.id, "bridge", bridge, "err", err)
+	if errors.Is(err, history.ErrUnknown) {
+		return time.Hour
+	}
+	return carryRetry
+}
+
+// linkToCarry is a link with where followers of a topic are, and without what only
+// members know.
+func (t *Topic) linkToCarry() string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name}
+	if t.state != nil {
+		l.Kind, l.Name = t.state.Kind(), t.state.Name()
+	}
+	if l.Kind.IsSealed() {
+		l.Name = ""
+	}
+	for _, c := range t.row.Contacts {
+		l.Peers = append(l.Peers, linkContact(reach.Contact(c)))
+	}
+	return l.String()
+}
