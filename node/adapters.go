@@ -52,6 +52,7 @@ func (n *Node) followersChanged(name string) {
 	}
 	poke(t.asks)
 	poke(t.outbox.wake)
+	poke(t.outbox.published)
 	poke(t.outbox.back)
 	t.repair.Look(false)
 	n.bell.topic(t.id)
@@ -84,6 +85,7 @@ func (s shelf) Book(id record.TopicID) (history.Book, bool) {
 // Nudged implements history.Shelf.
 func (s shelf) Nudged(id record.TopicID, peer string) {
 	if t, err := s.n.Topic(id); err == nil {
+		t.follows(peer) // who names the topic's id knows it
 		t.repair.Nudged(peer)
 	}
 }
@@ -231,7 +233,7 @@ type keeper struct{ t *Topic }
 func (k keeper) Book() history.Book { return k.t.book() }
 
 // Peers implements history.Keeper.
-func (k keeper) Peers() []string { return k.t.gossip.Peers() }
+func (k keeper) Peers() []string { return k.t.followers() }
 
 // Take implements history.Keeper.
 func (k keeper) Take(ctx context.Context, p history.Proof, rs []*record.Record) (history.Taken, error) {

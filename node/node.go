@@ -75,6 +75,7 @@ type Node struct {
 	people people
 	post   post
 	hints  hints
+	narrow narrow
 	passes passes
 
 	settings ReachSettings // in force until Close
@@ -185,8 +186,10 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.stems = stem.Open(n.host.LibP2P(), stems{n}, record.MaxRecord, n.log)
 	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
+	n.narrow = narrow{wake: make(chan struct{}, 1), due: map[TopicID]struct{}{}}
 	n.host.Watch(n.lineChanged)
 	n.host.WatchOutlook(n.bell.node)
+	n.wg.Go(n.tellNarrow)
 	return nil
 }
 

@@ -102,6 +102,7 @@ func (o *outbox) add(records []*record.Record) {
 	}
 	o.mu.Unlock()
 	poke(o.wake)
+	o.t.news()
 }
 
 // poke wakes the goroutine that waits on c, a channel with room for one.
@@ -135,12 +136,13 @@ func (o *outbox) run() {
 // was under way by the other one may be lost.
 func (n *Node) lineChanged(peer string, connected bool) {
 	n.bell.node()
-	if !connected {
-		return
-	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	for _, t := range n.topics {
+		if !connected { // gone, or on a limited line
+			t.lookNarrow(peer)
+			continue
+		}
 		t.repair.Back(peer)
 		poke(t.outbox.back)
 	}
@@ -165,6 +167,7 @@ func (o *outbox) publish(ctx context.Context) error {
 		}
 		err := o.t.send(ctx, item.id, item.raw)
 		if errors.Is(err, pubsub.ErrNoPeers) {
+			o.t.showNarrow(o.queued())
 			return nil // a follower that comes wakes the outbox
 		}
 		if errors.Is(err, pubsub.ErrBusy) {
@@ -183,8 +186,16 @@ func (o *outbox) publish(ctx context.Context) error {
 	}
 }
 
+// queued returns what waits to be published.
+func (o *outbox) queued() []outItem {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.queue)
+}
+
 // confirm asks followers whether own records have arrived, until one of them
-// says so for each. It ends when the topic closes.
+// says so for each, and in a direct topic also until the other person's device
+// does, as long as it is there. It ends when the topic closes.
 func (o *outbox) confirm() {
 	pause := askFirst
 	for {
@@ -202,6 +213,8 @@ func (o *outbox) confirm() {
 				pause = askFirst
 			}
 			left, progress := o.askOnce()
+			open, news := o.t.askOther()
+			left, progress = left+open, progress || news
 			if left == 0 {
 				pause = askFirst
 				break
@@ -217,7 +230,7 @@ func (o *outbox) confirm() {
 // published and that nobody is known to have. It returns how many are left, and
 // whether there were answers.
 func (o *outbox) askOnce() (left int, progress bool) {
-	peers := o.t.gossip.Peers()
+	peers := o.t.followers()
 	if o.t.HidesOrigin() { // who asks about a record has written it
 		peers = o.t.dialled()
 	}

@@ -127,6 +127,9 @@ type Topic struct {
 	standing *standing               // what complete worked out last
 	shedTo   storage.Pos             // texts up to here are not kept
 
+	nudgedAt time.Time           // when a follower on a limited line was last told of news
+	told     map[string]struct{} // peers of whom it is known without gossip that they follow it, see narrow
+
 	unreadStale bool       // unread must be counted anew
 	freezing    sync.Mutex // held while a fork is taken in
 }
@@ -186,7 +189,7 @@ func (n *Node) openTopic(id TopicID, row topicRow, instead *Topic) (*Topic, erro
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
 		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), locks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
-		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{}, held: map[record.ID]held{}, toldForks: map[string]int{},
+		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{}, held: map[record.ID]held{}, toldForks: map[string]int{}, told: map[string]struct{}{},
 	}
 	t.me, t.opened = record.WriterOf(t.key), time.Now()
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
@@ -422,7 +425,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	if err := t.countUnread(); err != nil {
 		return TopicInfo{}, fmt.Errorf("node: %w", err)
 	}
-	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
+	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.followers()), Last: last}
 	seq := t.nextSeq()
 	me := t.node.me()
 	whom, err := t.node.personOf(t)
@@ -482,6 +485,7 @@ func (t *Topic) keepContacts() {
 	contacts := t.row.Contacts
 	t.mu.RUnlock()
 	for _, c := range contacts {
+		t.followContacts([]topic.Contact{topic.Contact(c)})
 		if err := t.node.host.Keep(reach.Contact(c)); err != nil {
 			t.node.log.Debug("node: contact of a topic", "err", err)
 		}

@@ -85,6 +85,12 @@ func loopback(host string) bool {
 // URL returns the node's address.
 func (c *Client) URL() string { return c.url }
 
+// SetDial makes connections by another function than net.Dial, for a node in another
+// network namespace. Call it before anything else.
+func (c *Client) SetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
+	c.http.Transport.(*http.Transport).DialContext = dial
+}
+
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

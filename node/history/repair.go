@@ -17,7 +17,7 @@ const (
 	quietly  = 60 * time.Second // between two looks when nothing is known to be missing; jittered by half
 	soon     = 3 * time.Second  // the same when something is; doubled up to quietly while nothing comes
 	shunned  = 10 * time.Minute // for which one who sent what cannot be genuine is not asked
-	patient  = 10 * time.Second // between two nudges of one peer that are heeded
+	patient  = 2 * time.Second  // between two nudges of one peer that are heeded
 
 	onceMore  = 500 * time.Millisecond // to the next try after a comparison broke off; doubled up to quietly
 	whileNews = 5 * time.Second        // the same at most, while something is known to be missing

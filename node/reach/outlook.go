@@ -22,11 +22,13 @@ type lately struct {
 	since   time.Time
 	why     string
 	reasons map[string]map[string]struct{} // why -> addresses, since it last worked
+	row     int                            // failed dials since it last worked
 	hints   int                            // dials that another way outran by far
 }
 
 const (
-	softTries  = 3  // failed dials to peers that nobody reached, after which a way counts as failing
+	softTries  = 3 // failed dials to peers that nobody reached, after which a way counts as failing
+	justWorked = 2 * time.Minute
 	maxReasons = 32 // addresses of one reason that are counted
 	outran     = 3  // as often as the quicker way took
 	leastRace  = 200 * time.Millisecond
@@ -72,7 +74,7 @@ func (l *ladder) reachedLocked(p peer.ID, w WayName, took time.Duration) bool {
 	if news {
 		la.state, la.since, la.why = WayWorks, now, ""
 	}
-	la.hints = 0
+	la.row, la.hints = 0, 0
 	clear(la.reasons)
 	for _, t := range l.tries[p] {
 		if other := l.wayOfLocked(t.addr); other != w && now.Sub(t.begun) < triesCount {
@@ -128,14 +130,13 @@ func (l *ladder) failedLocked(w WayName, t trial) bool {
 		l.tries[t.peer] = l.tries[t.peer][1:]
 	}
 	la := l.latelyLocked(w)
-	if la.state != WayUntried || w == WayLAN {
+	if la.state == WayFails || w == WayLAN {
 		return false
 	}
-	count := 0
-	for _, set := range la.reasons {
-		count += len(set)
-	}
-	if count < softTries {
+	la.row++
+	definite := errors.Is(t.err, front.ErrSite) || errors.Is(t.err, front.ErrPin)
+	justNow := la.state == WayWorks && time.Since(l.memory.at(l.name).way(w).worked) < justWorked
+	if la.row < softTries || justNow && !definite {
 		return false
 	}
 	la.state, la.since, la.why = WayFails, time.Now(), l.whyLocked(w, reason(t.err))
@@ -291,12 +292,16 @@ func (l *ladder) keep() {
 // Outlook tells how each way stands on the present network.
 func (h *Host) Outlook() Outlook {
 	peers := map[WayName]map[peer.ID]bool{}
+	since := map[WayName]time.Time{}
 	for _, c := range h.host.Network().Conns() {
 		if w := h.wayOfConn(c); !c.IsClosed() {
 			if peers[w] == nil {
 				peers[w] = map[peer.ID]bool{}
 			}
 			peers[w][c.RemotePeer()] = true
+			if t := c.Stat().Opened; since[w].IsZero() || t.Before(since[w]) {
+				since[w] = t
+			}
 		}
 	}
 	out := Outlook{Public: h.Public()}
@@ -306,12 +311,12 @@ func (h *Host) Outlook() Outlook {
 	defer l.mu.Unlock()
 	out.Network = l.name
 	for _, name := range wayOrder {
-		out.Ways = append(out.Ways, l.wayLocked(name, len(peers[name])))
+		out.Ways = append(out.Ways, l.wayLocked(name, len(peers[name]), since[name]))
 	}
 	return out
 }
 
-func (l *ladder) wayLocked(name WayName, peers int) Way {
+func (l *ladder) wayLocked(name WayName, peers int, connected time.Time) Way {
 	la := l.latelyLocked(name)
 	w := Way{Name: name, State: la.state, Since: la.since, Why: la.why, Peers: peers}
 	if k := l.memory.at(l.name).ways[name]; k != nil {
@@ -320,9 +325,8 @@ func (l *ladder) wayLocked(name WayName, peers int) Way {
 	if why := l.settings.forbids(name); why != "" && peers == 0 {
 		return Way{Name: name, State: WayOff, Why: why}
 	}
-	if peers > 0 && w.State != WayWorks {
-		la.state, la.since, la.why = WayWorks, time.Now(), ""
-		w.State, w.Since, w.Why = la.state, la.since, ""
+	if peers > 0 && w.State != WayWorks { // somebody came by it, or the line outlasts what made others fail
+		w.State, w.Since, w.Why = WayWorks, connected, ""
 	}
 	return w
 }

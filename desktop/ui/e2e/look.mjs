@@ -1,7 +1,7 @@
 // Walks every screen of the page in a real browser, takes pictures of it, and
 // fails on any policy violation, console error or finding of axe.
 //
-//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick] [--only phone] [--people] [--reach]
+//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick] [--only phone] [--people] [--reach] [--guard]
 //
 // Without --base it starts the mock. Against a real node only the screens that
 // need nothing played are visited.
@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { start } from '../mock/server.mjs';
+import { backAgain, protection } from './look-guard.mjs';
 import { people, privately } from './look-people.mjs';
 import { ways } from './look-reach.mjs';
 
@@ -127,6 +128,14 @@ async function walk(size, width, height, theme) {
     await context.close();
     return server.close();
   }
+  if (server && args.includes('--guard')) {
+    await backAgain(rest);
+    await signIn();
+    await page.locator('nav li a').first().waitFor();
+    await protection(rest);
+    await context.close();
+    return server.close();
+  }
   if (server) {
     await step('01-signed-out', async () => {
       await page.goto(server.base);
@@ -142,6 +151,9 @@ async function walk(size, width, height, theme) {
       await look('02-first-start');
       await page.keyboard.type('Ida');
       await press('Enter');
+      await button('Show my words').waitFor();
+      await look('02-words-offered');
+      await button('Later').click();
       await visible('Start a topic').or(page.getByText('Start a topic').and(page.locator(':visible'))).first().waitFor();
       await look('03-empty');
     });
@@ -310,6 +322,9 @@ async function walk(size, width, height, theme) {
     await page.locator('nav li a').first().waitFor({ state: 'attached' });
     await other.close();
   });
+  await backAgain(rest);
+  await signIn();
+  await protection(rest);
   await context.close();
   server.close();
 }

@@ -85,7 +85,7 @@ export class World {
     this.onevent = () => {};
     this.topics = [];
     this.folders = [];
-    this.me = { name: name === 'fresh' ? '' : 'Ida', account: key('account'), device: key('device') };
+    this.me = { name: name === 'fresh' ? '' : 'Ida', account: key('account'), device: key('device'), phrase: name === 'fresh' ? 'unchecked' : 'checked' };
     const crowd = name === 'full';
     this.peers = crowd
       ? [

@@ -66,6 +66,13 @@ func (z *censor) open(ctx context.Context, under func(context.Context) (net.Conn
 	return c, err
 }
 
+// bites returns how often the address was frozen.
+func (z *censor) bites() int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.policed
+}
+
 // pacer spaces connections out, as room front does.
 type pacer struct {
 	mu   sync.Mutex
@@ -119,12 +126,12 @@ func TestCensor(t *testing.T) {
 			time.Sleep(time.Until(start.Add(time.Duration(i+1) * time.Second)))
 		}
 		up, down := p.bytes()
-		t.Logf("60 messages of 300 bytes: the slowest took %v, %d connections, %d requests, %d bytes up, %d down", slowest, len(p.opened), p.requests, up, down)
+		t.Logf("60 messages of 300 bytes: the slowest took %v, %d connections, %d requests, %d bytes up, %d down", slowest, p.dialled(), p.asked(), up, down)
 		if slowest > 2*time.Second {
 			t.Errorf("the slowest message took %v", slowest)
 		}
 		for i, x := range [][2]net.Conn{{c, s}, {s, c}} {
-			conns, at := len(p.opened), time.Now()
+			conns, at := p.dialled(), time.Now()
 			data := noise(uint64(i), 1<<20)
 			go func() {
 				if _, err := x[0].Write(data); err != nil {
@@ -135,10 +142,10 @@ func TestCensor(t *testing.T) {
 				t.Error(err)
 			}
 			took := time.Since(at)
-			t.Logf("1 MiB %s in %v: %.1f KB/s, %d connections", []string{"up", "down"}[i], took, float64(len(data))/1000/took.Seconds(), len(p.opened)-conns)
+			t.Logf("1 MiB %s in %v: %.1f KB/s, %d connections", []string{"up", "down"}[i], took, float64(len(data))/1000/took.Seconds(), p.dialled()-conns)
 		}
-		if z.policed > 0 {
-			t.Errorf("the address was frozen %d times", z.policed)
+		if z.bites() > 0 {
+			t.Errorf("the address was frozen %d times", z.bites())
 		}
 		for i, e := range p.opened {
 			if n := e.in.total + handshake; n > 9000 {
@@ -159,8 +166,8 @@ func TestCensorBites(t *testing.T) {
 		go s.Write(noise(0, 1<<20))
 		c.SetReadDeadline(time.Now().Add(time.Minute))
 		n, _ := io.ReadFull(c, make([]byte, 1<<20))
-		if z.policed == 0 || n == 1<<20 {
-			t.Errorf("%d bytes went through, the address was frozen %d times", n, z.policed)
+		if z.bites() == 0 || n == 1<<20 {
+			t.Errorf("%d bytes went through, the address was frozen %d times", n, z.bites())
 		}
 		c.Close()
 		s.Close()
@@ -181,7 +188,7 @@ func TestFrozenLine(t *testing.T) {
 		if _, err := io.ReadFull(c, got); err != nil || string(got) != string(data) {
 			t.Fatalf("%v, equal: %v", err, string(got) == string(data))
 		}
-		t.Logf("200 KiB over connections that freeze: %v, %d connections", time.Since(start), len(p.opened))
+		t.Logf("200 KiB over connections that freeze: %v, %d connections", time.Since(start), p.dialled())
 		c.Close()
 		s.Close()
 	})

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
@@ -26,11 +25,12 @@ const (
 type Config struct {
 	// Open returns a fresh connection to the server on which HTTP/1.1 can be spoken
 	// in secret. It is called whenever one is needed, by up to Parallel goroutines
-	// at once, and blocks as long as it must to space connections out.
+	// at once, and blocks as long as it must to space connections out, until ctx ends:
+	// after 20 seconds, or with the session.
 	//
-	// If what it returns has a method Received() int64, that is taken for the number
-	// of bytes that came from the server below TLS, the handshake included. Else
-	// that number is estimated.
+	// If what it returns has a method Received() int64, safe for concurrent use, that
+	// is taken for the number of bytes that came from the server below TLS, the
+	// handshake included. Else that number is estimated.
 	Open func(ctx context.Context) (net.Conn, error)
 	// Prepare sets path, host and headers of a request, a POST whose body is set
 	// afterwards. It must not block. Different goroutines call it at once.
@@ -78,7 +78,8 @@ type client struct {
 	pollAt      time.Time     // not before then
 	pushAt      time.Time     // send data not before then
 	lost        bool          // something that was on its way to here may not come
-	gapAt       uint64        // number of the latest ask when a gap was first seen; 0: no gap
+	gapAt       uint64        // number of the latest ask when a gap was seen where it is now; 0: no gap
+	gapFrom     uint64        // where that gap begins
 	more        bool          // the server has more than fitted
 	told        uint64        // up to where the server knows that there is room
 	bye         bool          // the last ack was sent
@@ -285,5 +286,3 @@ func (c *client) refuse(err error) {
 		c.fail(fmt.Errorf("%w: it %w", ErrRefused, err))
 	}
 }
-
-func isRefusal(err error) bool { return errors.Is(err, errSite) }

@@ -57,7 +57,7 @@ func TestBulk(t *testing.T) {
 		start := time.Now()
 		both(t, c, s, 1<<20)
 		up, down := p.bytes()
-		t.Logf("1 MiB each way in %v, %d connections, %d requests, %d bytes up, %d down", time.Since(start), len(p.opened), p.requests, up, down)
+		t.Logf("1 MiB each way in %v, %d connections, %d requests, %d bytes up, %d down", time.Since(start), p.dialled(), p.asked(), up, down)
 		c.Close()
 		s.Close()
 	})

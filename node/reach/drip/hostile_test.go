@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,8 +55,8 @@ func TestHostileClient(t *testing.T) {
 				opened++
 			}
 		}
-		if opened != limits.Sessions-1 || len(p.sessions) != limits.Sessions {
-			t.Errorf("%d sessions beside the honest one, %d in all", opened, len(p.sessions))
+		if opened != limits.Sessions-1 || p.left() != limits.Sessions {
+			t.Errorf("%d sessions beside the honest one, %d in all", opened, p.left())
 		}
 		if _, ans, _ := hand(p.Server, 2, ask{Flags: flagOpen, Session: sessionID{1, 0}}.encode()); ans.Flags != flagGone {
 			t.Errorf("another pass takes a session over: %+v", ans)
@@ -64,7 +65,7 @@ func TestHostileClient(t *testing.T) {
 		for i := range 300 { // scattered pieces, beyond the window too
 			hand(p.Server, 1, ask{Session: id, Offset: uint64(i*50 + 1), Data: make([]byte, 30)}.encode())
 		}
-		if in := &p.sessions[id].in; len(in.buf) > limits.Buffer || len(in.spans) > maxSpans {
+		if in := &p.session(id).in; len(in.buf) > limits.Buffer || len(in.spans) > maxSpans {
 			t.Errorf("%d bytes in %d pieces are kept", len(in.buf), len(in.spans))
 		}
 		if _, ans, _ := hand(p.Server, 1, ask{Session: id, Ack: 5}.encode()); ans.Flags != flagGone {
@@ -135,6 +136,7 @@ func TestOpenedButNeverAccepted(t *testing.T) {
 func TestHostileServer(t *testing.T) {
 	write := func(ans answer) func(net.Conn, ask) {
 		return func(c net.Conn, a ask) {
+			ans := ans
 			if ans.Session == (sessionID{}) {
 				ans.Session = a.Session
 			}
@@ -171,12 +173,12 @@ func TestHostileServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				asks, opens := 0, 0
+				var asks, opens atomic.Int32
 				cfg := Config{Prepare: prepare, Expiry: 30 * time.Second, Linger: time.Second}
 				pace := pacer{gap: 600 * time.Millisecond}
 				cfg.Open = func(context.Context) (net.Conn, error) {
 					pace.wait()
-					opens++
+					opens.Add(1)
 					up, down := kind{Delay: 10 * time.Millisecond}, kind{Delay: 10 * time.Millisecond}
 					c, s := connect(up, down)
 					go func() {
@@ -186,7 +188,7 @@ func TestHostileServer(t *testing.T) {
 							if err != nil {
 								return
 							}
-							if asks++; opens == 1 && asks == 1 && name != "another session" {
+							if asks.Add(1) == 1 && opens.Load() == 1 && name != "another session" {
 								write(answer{Window: 1 << 20})(s, a) // so that the dial succeeds
 								continue
 							}
@@ -207,12 +209,12 @@ func TestHostileServer(t *testing.T) {
 				c.Write([]byte("is anybody there?"))
 				n, err := c.Read(make([]byte, 9000))
 				took := time.Since(at)
-				t.Logf("%d bytes, %v after %v; %d asks on %d connections", n, err, took, asks, opens)
+				t.Logf("%d bytes, %v after %v; %d asks on %d connections", n, err, took, asks.Load(), opens.Load())
 				if n > 0 || err == nil {
 					t.Errorf("read %d, %v", n, err)
 				}
-				if most := 10 + 25*int(took/time.Second+1); asks > most {
-					t.Errorf("%d asks in %v", asks, took)
+				if most := 10 + 25*int32(took/time.Second+1); asks.Load() > most {
+					t.Errorf("%d asks in %v", asks.Load(), took)
 				}
 				c.Close()
 			})

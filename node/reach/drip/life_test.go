@@ -37,9 +37,9 @@ func TestFirstWords(t *testing.T) {
 			exchangeOnce(t, s, c, fmt.Sprintf("%0200d", 2))
 		}
 		all := time.Since(start)
-		t.Logf("dialled after %v, four messages after %v, %d requests", dialled, all, p.requests)
-		if all > time.Second || p.requests > 6 {
-			t.Errorf("%v and %d requests for a dial and four messages", all, p.requests)
+		t.Logf("dialled after %v, four messages after %v, %d requests", dialled, all, p.asked())
+		if all > 600*time.Millisecond || p.asked() > 4 {
+			t.Errorf("%v and %d requests for a dial and four messages", all, p.asked())
 		}
 		c.Close()
 		s.Close()
@@ -55,14 +55,14 @@ func TestIdle(t *testing.T) {
 				cfg.Saver = saver
 				c, s := p.pair(t, cfg)
 				time.Sleep(5 * time.Minute)
-				requests, conns := p.requests, len(p.opened)
+				requests, conns := p.asked(), p.dialled()
 				up, down := p.bytes()
 				time.Sleep(30 * time.Minute)
 				u, d := p.bytes()
-				conns = len(p.opened) - conns
+				conns = p.dialled() - conns
 				t.Logf("a minute costs %.1f requests, %.2f connections, %.1f KB up and %.1f KB down, without TLS",
-					float64(p.requests-requests)/30, float64(conns)/30, float64(u-up)/30e3, float64(d-down)/30e3)
-				if got, most := float64(p.requests-requests)/30, map[bool]float64{false: 6, true: 3}[saver]; got > most {
+					float64(p.asked()-requests)/30, float64(conns)/30, float64(u-up)/30e3, float64(d-down)/30e3)
+				if got, most := float64(p.asked()-requests)/30, map[bool]float64{false: 6, true: 3}[saver]; got > most {
 					t.Errorf("%.1f requests in a minute without a word", got)
 				}
 				at := time.Now()
@@ -115,7 +115,7 @@ func TestOutage(t *testing.T) {
 		}
 		c.Close()
 		s.Close()
-		if n := len(p.sessions); n != 0 {
+		if n := p.left(); n != 0 {
 			t.Errorf("%d sessions are left", n)
 		}
 	})
@@ -196,7 +196,7 @@ func TestCloseFlushes(t *testing.T) {
 				}
 				to.Close()
 				time.Sleep(time.Minute)
-				if n := len(p.sessions); n != 0 {
+				if n := p.left(); n != 0 {
 					t.Errorf("%d sessions are left", n)
 				}
 			})
@@ -218,7 +218,7 @@ func TestCloseIsBounded(t *testing.T) {
 		}
 		s.Close()
 		time.Sleep(time.Minute)
-		if n := len(p.sessions); n != 0 {
+		if n := p.left(); n != 0 {
 			t.Errorf("%d sessions are left", n)
 		}
 	})
@@ -229,11 +229,11 @@ func TestDialFails(t *testing.T) {
 		p := newPlace(t, Limits{PerPass: 2})
 		site := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<h1>Welcome</h1>") }
 		drip := p.handler
-		p.handler = site
+		p.handle(site)
 		if _, err := Dial(t.Context(), p.config()); !errors.Is(err, ErrRefused) {
 			t.Errorf("dial of a site: %v", err)
 		}
-		p.handler = drip
+		p.handle(drip)
 		for range 2 {
 			p.pair(t, p.config())
 		}
@@ -276,13 +276,13 @@ func TestDialFails(t *testing.T) {
 func TestDrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t, Limits{})
-		p.handler = func(w http.ResponseWriter, r *http.Request) {
+		p.handle(func(w http.ResponseWriter, r *http.Request) {
 			pass := testPass
 			if r.Host == "other.example" {
 				pass = [16]byte{1}
 			}
 			p.Serve(w, r, pass)
-		}
+		})
 		c, s := p.pair(t, p.config())
 		cfg := p.config()
 		cfg.Prepare = func(r *http.Request) {

@@ -167,7 +167,7 @@ func (s *storm) play() {
 	}
 	d.Close()
 	time.Sleep(5 * time.Minute)
-	if n := len(s.sessions); n > 0 {
+	if n := s.left(); n > 0 {
 		s.t.Errorf("%d sessions are left", n)
 	}
 }

@@ -226,7 +226,7 @@ func (c *client) missed(l *line, f *flight, err error) {
 	switch {
 	case f.bye:
 		c.fail(io.ErrClosedPipe)
-	case isRefusal(err):
+	case errors.Is(err, errSite):
 		c.refuse(err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.width = 2
@@ -240,7 +240,7 @@ func (c *client) missed(l *line, f *flight, err error) {
 // heard notes that the server has answered. The caller holds mu.
 func (c *client) heard(l *line, f *flight) {
 	took := time.Since(l.asked) - f.Wait
-	c.patience = min(max(patienceLeast, c.patience*7/8, 2*took), patienceMost)
+	c.patience = min(max(patienceLeast, c.patience*7/8, 4*took), patienceMost)
 	if took < quick {
 		c.width = min(c.width+1, c.cfg.Parallel)
 	}
@@ -281,8 +281,8 @@ func (c *client) mind() {
 		c.gapAt = 0
 		return
 	}
-	if c.gapAt == 0 {
-		c.gapAt = c.number
+	if c.gapAt == 0 || c.in.next > c.gapFrom {
+		c.gapAt, c.gapFrom = c.number, c.in.next
 	}
 	for f := range c.asks {
 		if f.number <= c.gapAt {

@@ -320,6 +320,50 @@ func (p *place) open(ctx context.Context) (net.Conn, error) {
 	return c, nil
 }
 
+// handle changes what the site does with requests.
+func (p *place) handle(h func(http.ResponseWriter, *http.Request)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handler = h
+}
+
+// left returns how many sessions the server keeps.
+func (p *place) left() int {
+	p.Server.mu.Lock()
+	defer p.Server.mu.Unlock()
+	return len(p.sessions)
+}
+
+// session returns one of them.
+func (p *place) session(id sessionID) *session {
+	p.Server.mu.Lock()
+	defer p.Server.mu.Unlock()
+	return p.sessions[id]
+}
+
+// only returns the id of the only session.
+func (p *place) only() (id sessionID) {
+	p.Server.mu.Lock()
+	defer p.Server.mu.Unlock()
+	for id = range p.sessions {
+	}
+	return id
+}
+
+// asked returns how many requests came.
+func (p *place) asked() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.requests
+}
+
+// dialled returns how many connections were made.
+func (p *place) dialled() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.opened)
+}
+
 // bytes returns what travelled over all connections so far.
 func (p *place) bytes() (up, down int) {
 	p.mu.Lock()

@@ -218,7 +218,9 @@ func TestClock(t *testing.T) {
 }
 
 func TestBounds(t *testing.T) {
-	s := open(t, func(cfg *Config) { cfg.MaxPerPass, cfg.MaxGuests, cfg.Passes = 1, 2, []pass{passOf(1), passOf(2), passOf(3)} })
+	s := open(t, func(cfg *Config) {
+		cfg.MaxPerPass, cfg.MaxGuests, cfg.Passes = 1, 2, []pass{passOf(1), passOf(2), passOf(3)}
+	})
 	var c Client
 	addr := s.Addr().String()
 	var in []net.Conn

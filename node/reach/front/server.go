@@ -115,8 +115,8 @@ func newHTTP(h http.Handler, cert func() *tls.Certificate) *http.Server {
 			NextProtos:     []string{"h2", "http/1.1"},
 		},
 		ReadHeaderTimeout: 15 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      time.Minute,
+		ReadTimeout:       5 * time.Minute,
+		WriteTimeout:      5 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // nothing about who came

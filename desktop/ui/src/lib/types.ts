@@ -98,6 +98,44 @@ export interface Me {
   name: string;
   account: string;
   device: string;
+  phrase: string; // unchecked, checked, absent: whether the recovery phrase was written down
+}
+
+// Lock says how the data folder is protected. It is told while locked, too.
+export interface Lock {
+  protection: string; // none, passphrase, keyring
+  locked: boolean;
+  auto_lock_minutes: number; // 0: never
+  keyring_available: boolean;
+}
+
+export interface LockChange {
+  current?: string;
+  protection?: string;
+  passphrase?: string;
+  decoy?: string;
+  auto_lock_minutes?: number;
+}
+
+export interface Recovery {
+  words: string[];
+  ask: number[]; // positions, from 1
+  checked: boolean;
+}
+
+export interface Device {
+  id: string;
+  name: string;
+  this: boolean;
+  added: string;
+}
+
+export interface DeviceOffer {
+  account: string;
+  name: string;
+  ready: boolean;
+  topics: number;
+  people: number;
 }
 
 export interface Peer {
@@ -348,6 +386,7 @@ export interface StreamEvent {
   data: string;
 }
 
+export const minPassphrase = 12; // characters; shorter ones are found soon by who has the disk
 export const maxTextBytes = 60 * 1024;
 export const maxNameBytes = 128;
 export const maxAboutBytes = 2048;

@@ -7,8 +7,8 @@ import type { Message, NodeInfo, Topic } from '../lib/types';
 import { dialogClosed, dialogOpened, route } from './route.svelte';
 
 // starting: nothing known yet. signedOut: no token. restarted: the token has
-// died with the node. ready: everything is here.
-export type Phase = 'starting' | 'signedOut' | 'restarted' | 'ready';
+// died with the node. locked: the passphrase is missing. ready: everything is here.
+export type Phase = 'starting' | 'signedOut' | 'restarted' | 'locked' | 'ready';
 
 export type DialogName =
   | 'newTopic'
@@ -31,7 +31,13 @@ export type DialogName =
   | 'myLink'
   | 'person'
   | 'safety'
-  | 'removePerson';
+  | 'removePerson'
+  | 'protection'
+  | 'passphrase'
+  | 'phrase'
+  | 'backup'
+  | 'devices'
+  | 'wipe';
 
 export interface OpenDialog {
   name: DialogName;

@@ -1,0 +1,212 @@
+package front
+
+import (
+	"crypto/ed25519"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestHandshakes makes many handshakes with each profile, since a handshake is
+// drawn at random each time and has been seen to fail one time in seven.
+func TestHandshakes(t *testing.T) {
+	const rounds = 120
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	hellos := make(chan *tls.ClientHelloInfo, 1)
+	s.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		hellos <- h
+		return nil, nil
+	}}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	d := Door{Name: "bridge.example", Pin: pinOf(s.Certificate())}
+	for _, look := range Looks() {
+		t.Run(look, func(t *testing.T) {
+			c := Client{Look: look}
+			for i := range rounds {
+				v, err := c.visit(s.Listener.Addr().String(), d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tcp, err := net.Dial("tcp", v.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				conn, err := v.handshake(t.Context(), &raw{Conn: tcp, done: func() {}})
+				if err != nil {
+					t.Fatalf("handshake %d: %v", i, err)
+				}
+				_ = conn.Close()
+				checkHello(t, <-hellos)
+			}
+		})
+	}
+}
+
+func checkHello(t *testing.T, h *tls.ClientHelloInfo) {
+	t.Helper()
+	if h.ServerName != "bridge.example" || !slices.Equal(h.SupportedProtos, []string{"http/1.1"}) {
+		t.Errorf("it asks %q for %q", h.ServerName, h.SupportedProtos)
+	}
+	if !slices.Contains(h.SupportedVersions, tls.VersionTLS13) {
+		t.Error("it does not offer TLS 1.3")
+	}
+	seen := map[uint16]bool{}
+	for _, e := range h.Extensions {
+		if seen[e] {
+			t.Errorf("extension %d stands twice in %v", e, h.Extensions)
+		}
+		seen[e] = true
+		if e == 17513 || e == 17613 {
+			t.Error("it offers settings for HTTP/2, which it does not offer")
+		}
+	}
+}
+
+// TestKnownHellos: every handshake that a record may name can be made.
+func TestKnownHellos(t *testing.T) {
+	for name := range hellos {
+		if _, err := helloOf(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLookIsKept: the same door, the same browser; many doors, all browsers.
+func TestLookIsKept(t *testing.T) {
+	seen := map[string]int{}
+	for n := range 200 {
+		d := Door{Pass: passOf(byte(n))}
+		one, err := (&Client{}).lookFor(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, _ := (&Client{}).lookFor(d)
+		if one.Look != two.Look {
+			t.Fatal("the browser changes")
+		}
+		seen[one.Look]++
+	}
+	if len(seen) != len(Looks())-1 || seen["go"] != 0 {
+		t.Errorf("chosen: %v", seen)
+	}
+}
+
+func TestCookie(t *testing.T) {
+	for range 1000 {
+		n := len(builtIn[0].request("bridge.example").Get("Cookie"))
+		if n < cookieLeast || n > cookieMost {
+			t.Fatalf("a cookie of %d bytes", n)
+		}
+	}
+}
+
+func signed(t testing.TB, key ed25519.PrivateKey, r any) []byte {
+	t.Helper()
+	body, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(ed25519.Sign(key, append([]byte(profilesDomain), body...)), body...)
+}
+
+func TestSetProfiles(t *testing.T) {
+	public, secret, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stranger, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := profile{"chrome", "chrome-131", "Mozilla/5.0 (new)", [][2]string{{"Accept-Language", "de"}}}
+	good := profilesRecord{Serial: 5, Profiles: []profile{p}}
+	c := Client{Look: "chrome", ProfilesKey: public}
+	if err := c.SetProfiles(signed(t, secret, good)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.lookFor(Door{}); err != nil || got.Agent != p.Agent || got.Hello != p.Hello {
+		t.Fatalf("%v, %v", got, err)
+	}
+	with := func(change func(*profile)) []byte {
+		q := p
+		change(&q)
+		return signed(t, secret, profilesRecord{Serial: 6, Profiles: []profile{p, q}})
+	}
+	broken := signed(t, secret, good)
+	broken[len(broken)-2]++
+	for name, record := range map[string][]byte{
+		"nothing":         nil,
+		"only a name":     make([]byte, 64),
+		"a stranger's":    signed(t, stranger, good),
+		"changed":         broken,
+		"older":           signed(t, secret, profilesRecord{Serial: 4, Profiles: []profile{p}}),
+		"none":            signed(t, secret, profilesRecord{Serial: 6}),
+		"no browser":      signed(t, secret, profilesRecord{Serial: 6, Profiles: []profile{{"go", "go", "x", nil}}}),
+		"too many":        signed(t, secret, profilesRecord{Serial: 6, Profiles: slices.Repeat([]profile{p}, profilesMost+1)}),
+		"unknown hello":   with(func(p *profile) { p.Hello = "netscape-4" }),
+		"no name":         with(func(p *profile) { p.Look = "" }),
+		"no agent":        with(func(p *profile) { p.Agent = "" }),
+		"a line break":    with(func(p *profile) { p.Agent = "a\r\nHost: b" }),
+		"reserved":        with(func(p *profile) { p.Header = [][2]string{{"HOST", "b"}} }),
+		"a handshake's":   with(func(p *profile) { p.Header = [][2]string{{"Sec-WebSocket-Key", "b"}} }),
+		"a long line":     with(func(p *profile) { p.Agent = strings.Repeat("a", lineMost+1) }),
+		"many lines":      with(func(p *profile) { p.Header = slices.Repeat([][2]string{{"A", "b"}}, linesMost+1) }),
+		"unknown field":   signed(t, secret, map[string]any{"serial": 6, "profiles": []profile{p}, "more": 1}),
+		"something after": signed(t, secret, json.RawMessage(`{"serial":6,"profiles":[]}`)),
+	} {
+		if err := c.SetProfiles(record); !errors.Is(err, ErrProfiles) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, _ := c.lookFor(Door{}); got.Agent != p.Agent {
+		t.Error("a refused record changed something")
+	}
+	if err := (&Client{}).SetProfiles(signed(t, secret, good)); !errors.Is(err, ErrProfiles) {
+		t.Errorf("without a key: %v", err)
+	}
+}
+
+// FuzzProfiles: whatever is taken can be used.
+func FuzzProfiles(f *testing.F) {
+	good, err := json.Marshal(profilesRecord{Serial: 1, Profiles: builtIn})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"serial":1,"profiles":[{"look":"a","hello":"go","agent":"b","header":[["c","d"]]}]}`))
+	f.Add([]byte(`{"profiles":[{"header":[["c"]]}]}{}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := decodeProfiles(body)
+		if err != nil {
+			if !errors.Is(err, ErrProfiles) {
+				t.Error(err)
+			}
+			return
+		}
+		for _, p := range r.Profiles {
+			c := Client{profiles: r.Profiles, Look: p.Look}
+			if _, err := c.lookFor(Door{}); err != nil {
+				t.Error(err)
+			}
+			req, err := http.NewRequest("GET", "https://bridge.example/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = p.request("bridge.example")
+			var b strings.Builder
+			if err := req.Write(&b); err != nil {
+				t.Errorf("%+v: %v", p, err)
+			}
+		}
+	})
+}
