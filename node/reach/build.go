@@ -45,6 +45,12 @@ func (h *Host) build(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Settings.Mode == ModeOpen || cfg.Settings.Mode == ModeCovert {
+		if h.programs, err = parsePrograms(h.ctx, cfg.Transports); err != nil {
+			return err
+		}
+		h.ladder.programs = len(h.programs)
+	}
 	if cfg.Bridge != nil {
 		if err := cfg.Bridge.checkPublic(); err != nil {
 			return err
@@ -211,6 +217,8 @@ func (h *Host) dialInside(ctx context.Context, a ma.Multiaddr, p peer.ID) (net.C
 		return h.front.Veil(ctx, at, x.door)
 	case insideDrip:
 		return h.front.Drip(ctx, at, x.door)
+	case insidePT:
+		return h.dialPT(ctx, x, at)
 	case insideTor:
 		return h.proxy.dial(ctx, at)
 	}

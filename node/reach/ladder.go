@@ -50,6 +50,7 @@ const (
 // dial ranker and hears of every dial, line and stall.
 type ladder struct {
 	settings Settings
+	programs int    // for pluggable transports
 	secret   []byte // for names of networks
 	remember func([]byte)
 	probe    func(trial) // sees a dial through that was given up; nil: none is

@@ -236,6 +236,8 @@ func reason(err error) string {
 		return "somebody else answers in the bridge's place"
 	case errors.Is(err, front.ErrSite):
 		return "the bridge does not know this pass any more"
+	case errors.Is(err, front.ErrFull):
+		return "the bridge is full"
 	case errors.Is(err, syscall.ECONNREFUSED) || has("connection refused"):
 		return "the computer there refused"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), has("unreachable", "no route"):
@@ -246,6 +248,8 @@ func reason(err error) string {
 		return "connections were cut off while they began"
 	case has("peer id mismatch", "peer IDs don't match"):
 		return "somebody else answers there"
+	case errors.Is(err, errProgram):
+		return "the program of the pluggable transport does not run"
 	case errors.Is(err, errProxy), has("socks"):
 		return "the proxy did not let it through"
 	case has("rate limit", "limit exceeded", "resource limit"):
@@ -357,7 +361,11 @@ func (l *ladder) wayLocked(name WayName, peers int, connected time.Time) Way {
 	if k := l.memory.at(l.name).ways[name]; k != nil {
 		w.Tried, w.Worked = k.tried, k.succeeded
 	}
-	if why := l.settings.forbids(name); why != "" && peers == 0 {
+	why := l.settings.forbids(name)
+	if name == WayPT && why == "" && l.programs == 0 {
+		why = "no program for pluggable transports is set"
+	}
+	if why != "" && peers == 0 {
 		return Way{Name: name, State: WayOff, Why: why}
 	}
 	if peers > 0 && w.State != WayWorks { // somebody came by it, or the line outlasts what made others fail
