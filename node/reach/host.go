@@ -146,9 +146,10 @@ func newHost(cfg Config) *Host {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Host{
 		log: cfg.Logger, settings: cfg.Settings, ctx: ctx, cancel: cancel,
-		ladder: newLadder(cfg), paths: newPaths(), traffic: newTraffic(), wires: newWires(),
+		ladder: newLadder(cfg), traffic: newTraffic(), wires: newWires(),
 		kept: map[peer.ID]*target{}, climbs: map[peer.ID]*climb{}, wake: make(chan struct{}, 1),
 	}
+	h.paths = h.ladder.paths
 	h.ladder.changed = h.outlookChanged
 	if s := cfg.Settings.SOCKS; s != "" {
 		h.proxy = &socks{addr: s}
