@@ -139,6 +139,7 @@ export const api = {
   health: () => call<{ program: string }>('GET', '/health'),
   session: (code: string) => call<{ token: string }>('POST', '/session', { code }),
   node: () => call<NodeInfo>('GET', '/node'),
+  forgetDamage: () => call<void>('DELETE', '/node/damage'),
   me: () => call<Me>('GET', '/me'),
   rename: (name: string) => call<Me>('PATCH', '/me', { name }),
   peers: () => call<{ items: Peer[] | null }>('GET', '/peers'),
