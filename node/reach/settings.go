@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"github.com/linnet-im/linnet/node/reach/front"
 )
 
 // ErrSettings means that settings do not fit together. Its text is for people.
@@ -51,3 +53,6 @@ func (s Settings) Check() error {
 	}
 	return nil
 }
+
+// Looks are the browsers that connections to bridges can look like.
+func Looks() []string { return front.Looks() }
