@@ -125,3 +125,8 @@ var ErrNotCarried = history.ErrUnknown
 func (n *Node) AskToCarry(ctx context.Context, peer string, id TopicID, link string) error {
 	return n.asker.Carry(ctx, peer, id, link)
 }
+
+// WriteSettings stores settings of reach as another version, or a damaged disk, would.
+func (n *Node) WriteSettings(ctx context.Context, row []byte) error {
+	return n.setState(ctx, keySettings, row)
+}

@@ -76,6 +76,7 @@ type Node struct {
 	post   post
 	hints  hints
 	narrow narrow
+	meets  chan struct{} // one for each node found at a meeting place that is visited
 	passes passes
 
 	settings ReachSettings // in force until Close
@@ -190,6 +191,8 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.host.Watch(n.lineChanged)
 	n.host.WatchOutlook(n.bell.node)
 	n.wg.Go(n.tellNarrow)
+	n.meets = make(chan struct{}, meetAtOnce)
+	n.host.Meet(n.meetingPlaces, n.foundAt)
 	return nil
 }
 

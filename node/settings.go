@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
@@ -100,9 +98,6 @@ func (n *Node) StoredReachSettings() ReachSettings { return n.settings }
 func (n *Node) SetReachSettings(ctx context.Context, s ReachSettings) error {
 	if err := n.checkSettings(s); err != nil {
 		return err
-	}
-	if looks := reach.Looks(); s.Look != "" && !slices.Contains(looks, s.Look) { // not of stored ones: another version may know others
-		return fmt.Errorf("%w: there is no browser %.50q to look like; there are %s", ErrSettings, s.Look, strings.Join(looks, ", "))
 	}
 	b, err := encodeSettings(s)
 	if err == nil {

@@ -84,6 +84,32 @@ func TestReachSettings(t *testing.T) {
 	}
 }
 
+// TestDamagedSettings keeps a node shut whose settings cannot be read: it must not
+// show somebody to the network who had asked for Tor.
+func TestDamagedSettings(t *testing.T) {
+	dir := t.TempDir()
+	for name, row := range map[string][]byte{"garbage": {1, 2, 3}, "a mode of a later version": {0xa1, 0x01, 0x61, 'x'}, "Tor without a proxy": {0xa1, 0x01, 0x63, 't', 'o', 'r'}} {
+		n := open(t, dir)
+		before := n.ReachSettings()
+		if err := n.WriteSettings(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := node.Open(t.Context(), node.Config{Dir: dir, Listen: []string{loopback}, NoMDNS: true}); !errors.Is(err, node.ErrDamaged) {
+			t.Errorf("%s: %v", name, errors.Join(err, n.Close()))
+		}
+		n = openConfig(t, node.Config{Dir: dir, Reach: &before}) // the way out
+		if err := n.SetReachSettings(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestReopenWith: settings with which the node cannot be opened leave it as it was,
 // open, although it has a passphrase that nobody is asked for.
 func TestReopenWith(t *testing.T) {

@@ -364,12 +364,12 @@ func decoded(t *testing.T, link string) string {
 // address of the same bridge, from where it was, and what is written meanwhile arrives.
 func TestRoaming(t *testing.T) {
 	t.Run("the line is cut", func(t *testing.T) {
-		roam(t, trip{posts: 8000, at: 0.2, stop: (*wire).end, within: 5 * time.Second})
+		roam(t, trip{posts: 8000, at: 0.2, stop: (*wire).end, back: 5 * time.Second, within: 10 * time.Second})
 	})
-	// Nobody is told, so it must be noticed. What stalls once is taken to be what a censor
-	// freezes, and the rest comes by drip, which is slow.
+	// Nobody is told, so it must be noticed, which takes 8 s. What stalls once is taken to be
+	// what a censor freezes, and the rest comes by drip, which is slow.
 	t.Run("the line goes dead", func(t *testing.T) {
-		roam(t, trip{posts: 2000, at: 0.75, stop: (*wire).stop, within: 15 * time.Second})
+		roam(t, trip{posts: 2000, at: 0.75, stop: (*wire).stop, back: 12 * time.Second, within: 20 * time.Second})
 	})
 }
 
@@ -378,7 +378,8 @@ type trip struct {
 	posts  int
 	at     float64 // part of the posts that are there when it happens
 	stop   func(*wire)
-	within time.Duration // after which it must have gone on
+	back   time.Duration // within which there must be another line
+	within time.Duration // and on it more of the posts
 }
 
 func roam(t *testing.T, trip trip) {
@@ -417,6 +418,9 @@ func roam(t *testing.T, trip trip) {
 	}
 	during := post(t, tc, "written while there was no line")
 	until(t, carla, "a line by the other wire", func() bool { return other.carried() > before })
+	if took := time.Since(stopped); took > trip.back {
+		t.Errorf("there was another line after %v, must be %v", took, trip.back)
+	}
 	late := have()
 	until(t, carla, "the transfer to go on", func() bool { return have() > late })
 	took := time.Since(stopped)

@@ -61,6 +61,7 @@ type path struct {
 	peer peer.ID
 	at   ma.Multiaddr // IP and port, for limits and for dialling
 	door front.Door   // of veil and drip
+	pt   ptLine       // of pt
 }
 
 // paths are the inside addresses of one host.
@@ -147,6 +148,10 @@ func isTellable(a ma.Multiaddr) bool { return !isSecret(a) && !isInside(a) }
 func (h *Host) within(info peer.AddrInfo) peer.AddrInfo {
 	out := peer.AddrInfo{ID: info.ID}
 	for _, a := range info.Addrs {
+		if isPT(a) {
+			out.Addrs = append(out.Addrs, h.throughPT(info.ID, a)...)
+			continue
+		}
 		if isSecret(a) {
 			out.Addrs = append(out.Addrs, h.throughDoor(info.ID, a)...)
 			continue

@@ -50,9 +50,11 @@ const (
 // dial ranker and hears of every dial, line and stall.
 type ladder struct {
 	settings Settings
+	programs int    // for pluggable transports
 	secret   []byte // for names of networks
 	remember func([]byte)
-	changed  func() // called without the lock when the outlook may have changed
+	probe    func(trial) // sees a dial through that was given up; nil: none is
+	changed  func()      // called without the lock when the outlook may have changed
 
 	world bool // for tests: loopback is the world, not the local network
 
@@ -67,6 +69,7 @@ type ladder struct {
 	stalls  map[peer.ID]map[WayName]time.Time // ways whose line to a peer went dead
 	dead    map[string]time.Time              // addresses whose line went dead
 	lately  map[WayName]*lately
+	probed  time.Time // on this network
 }
 
 // reached is how a peer was reached last.

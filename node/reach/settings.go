@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/linnet-im/linnet/node/reach/front"
 )
@@ -43,6 +45,9 @@ func (s Settings) Check() error {
 	if s.Mode == ModeTor && s.SOCKS == "" {
 		return fmt.Errorf("%w: Tor only needs the address of Tor's SOCKS port, such as 127.0.0.1:9050", ErrSettings)
 	}
+	if s.Look != "" && !slices.Contains(front.Looks(), s.Look) {
+		return fmt.Errorf("%w: there is no browser %.40q to look like, there are %s", ErrSettings, s.Look, strings.Join(front.Looks(), ", "))
+	}
 	for _, a := range []string{s.SOCKS, s.Onion} {
 		if a == "" {
 			continue
@@ -53,6 +58,3 @@ func (s Settings) Check() error {
 	}
 	return nil
 }
-
-// Looks are the browsers that connections to bridges can look like.
-func Looks() []string { return front.Looks() }

@@ -29,6 +29,8 @@ type Config struct {
 
 	MaxGuests  int // at once; 0: 512
 	MaxPerPass int // at once with one pass; 0: 16
+
+	dialSite func(ctx context.Context, network, addr string) (net.Conn, error) // in tests
 }
 
 // Server is the bridge's side. Its methods are safe for concurrent use.
