@@ -151,6 +151,7 @@ export const api = {
   forgetBridge: (bridge: string) => call<void>('DELETE', `/bridges/${id(bridge)}`),
   passes: () => call<PassList>('GET', '/bridge-passes'),
   makePass: (name: string) => call<Pass>('POST', '/bridge-passes', { name }),
+  linkByBridge: (topic: string, name: string) => call<{ link: string }>('POST', `/topics/${id(topic)}/links`, { bridge_pass_name: name }),
   revokePass: (pass: string) => call<void>('DELETE', `/bridge-passes/${id(pass)}`),
   topics: () => call<{ items: Topic[] | null; head: string }>('GET', '/topics'),
   topic: (topic: string) => call<Topic>('GET', `/topics/${id(topic)}`),
