@@ -117,6 +117,11 @@ func TestCarryForGuestsOnly(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for b, want := range map[*node.Node]error{bridge: nil, plain: node.ErrNotCarried} {
+		if err := guest.AskToCarry(t.Context(), b.Status().PeerID, node.TopicID{}, "?"); !errors.Is(err, want) {
+			t.Errorf("whether topics are carried: %v, want %v", err, want)
+		}
+	}
 	if err := guest.AskToCarry(t.Context(), bridge.Status().PeerID, news.ID(), news.Link()); err != nil {
 		t.Errorf("a guest: %v", err)
 	}

@@ -117,6 +117,19 @@ func anyHandle() (handle [handleSize]byte) {
 	return handle
 }
 
+// ground is the plain address under an inside one, and any other address itself: two
+// ways to one place share its fate.
+func (p *paths) ground(a ma.Multiaddr) string {
+	if _, handle, ok := splitInside(a); ok {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if x, ok := p.m[handle]; ok {
+			return string(x.at.Bytes())
+		}
+	}
+	return string(a.Bytes())
+}
+
 func insideAddr(way byte, handle [handleSize]byte) ma.Multiaddr {
 	b := append(ma.CodeToVarint(protocolInside), way)
 	a, err := ma.NewMultiaddrBytes(append(b, handle[:]...))

@@ -24,7 +24,7 @@ func testLadder(t *testing.T) (*ladder, *Host) {
 	t.Helper()
 	l := newLadder(Config{Key: make([]byte, 32)})
 	l.enter(place{mark: "here", nets: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}})
-	return l, &Host{ladder: l, paths: newPaths()}
+	return l, &Host{ladder: l, paths: l.paths}
 }
 
 func addrs(t *testing.T, texts ...string) (out []ma.Multiaddr) {
@@ -95,6 +95,29 @@ func TestOrder(t *testing.T) {
 	l.enter(place{mark: "here"})
 	if _, at = order(l, all); at[WayVeil] >= at[WayTCP] {
 		t.Errorf("back again: %v", at)
+	}
+}
+
+// TestOtherAddressFirst: where the line through one address of a bridge went dead, the
+// next one goes through another.
+func TestOtherAddressFirst(t *testing.T) {
+	l, h := testLadder(t)
+	p := peer.ID("somebody")
+	first := doors(t, h, p)
+	at, err := bridgeAddr(netip.MustParseAddrPort("192.0.2.8:443"), encodeDoor(testDoor()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := h.throughDoor(p, at)
+	all := append(slices.Clone(first), second...)
+	for _, a := range all {
+		l.own(p, a)
+	}
+	l.stall(p, first[0], WayVeil)
+	for _, r := range l.rank(all) {
+		if (r.Delay == 0) != r.Addr.Equal(second[1]) {
+			t.Errorf("%s after %v", r.Addr, r.Delay)
+		}
 	}
 }
 

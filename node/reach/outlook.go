@@ -267,7 +267,7 @@ func (l *ladder) stall(p peer.ID, a ma.Multiaddr, w WayName) {
 		clear(l.dead)
 		l.probed = time.Time{}
 	}
-	l.dead[string(a.Bytes())] = time.Now()
+	l.dead[l.paths.ground(a)] = time.Now()
 	if w == WayLAN {
 		return
 	}
