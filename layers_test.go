@@ -16,8 +16,10 @@ const module = "github.com/linnet-im/linnet"
 // rooms is the import table of ARCHITECTURE.md: each room, and the rooms of ours
 // that it may import. A package below a room that is not named here is none.
 var rooms = map[string][]string{
-	"cmd/linnet":     {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
-	"cmd/linnet-lab": {"node", "node/history", "node/message", "node/reach", "node/reconcile", "node/record", "node/seal", "node/topic", "pubsub", "storage"},
+	"cmd/linnet":            {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
+	"cmd/linnet-lab":        {"cmd/linnet-lab/scenes", "node", "node/history", "node/message", "node/reach", "node/reconcile", "node/record", "node/seal", "node/topic", "pubsub", "storage"},
+	"cmd/linnet-lab/censor": {},
+	"cmd/linnet-lab/netns":  {},
 
 	"desktop":        {"desktop/api", "desktop/client", "desktop/gate", "desktop/server", "desktop/shell", "desktop/ui", "node"},
 	"desktop/api":    {},
@@ -74,13 +76,13 @@ var doors = map[string][]string{
 	"github.com/zalando/go-keyring":          {"node/vault"},
 	"golang.org/x/crypto":                    {"node/seal", "node/vault", "storage", "cmd/linnet-lab"},
 	"golang.org/x/sync":                      {"storage"},
-	"golang.org/x/sys":                       {"desktop/shell", "storage"},
+	"golang.org/x/sys":                       {"desktop/shell", "storage", "cmd/linnet-lab/netns"},
 	"golang.org/x/net":                       {"node/reach"},
 	"github.com/refraction-networking/utls":  {"node/reach/front"},
 	"github.com/gorilla/websocket":           {"node/reach/veil"},
 	"github.com/libp2p/go-libp2p-kad-dht":    {"node/reach"},
+	"github.com/florianl/go-nfqueue":         {"cmd/linnet-lab/censor"},
 	"github.com/ipfs/go-datastore":           {"node/reach"},
-	"github.com/florianl/go-nfqueue":         {"cmd/linnet-lab"},
 }
 
 // TestImports holds the table against what the packages really import, for

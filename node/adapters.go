@@ -52,6 +52,7 @@ func (n *Node) followersChanged(name string) {
 	}
 	poke(t.asks)
 	poke(t.outbox.wake)
+	poke(t.outbox.published)
 	poke(t.outbox.back)
 	t.repair.Look(false)
 	n.bell.topic(t.id)

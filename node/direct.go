@@ -13,8 +13,12 @@ import (
 // setDevices notes which nodes are the other person's own devices, in a direct topic.
 func (t *Topic) setDevices(peers []string) {
 	t.mu.Lock()
+	same := slices.Equal(peers, t.devices)
 	t.devices = peers
 	t.mu.Unlock()
+	if !same {
+		poke(t.outbox.published)
+	}
 }
 
 // setMuted has the topic take nothing more from the other person, or listen again.
@@ -77,6 +81,48 @@ func (t *Topic) acknowledge(ctx context.Context, upTo uint64) error {
 	}
 	defer t.node.bell.journal()
 	return t.node.commit(ctx, storage.Batch{Events: events})
+}
+
+// askOther asks the other person's devices that follow a direct topic right now
+// for the oldest own records that none of them is known to have: what came to it
+// by mail, or before a restart, nobody else would tell of. It returns how many
+// are left that somebody is there to be asked about, and whether there were answers.
+func (t *Topic) askOther() (left int, progress bool) {
+	there := t.gossip.Peers()
+	for _, peer := range t.othersDevices() {
+		if !slices.Contains(there, peer) {
+			continue
+		}
+		from := t.ackedTo()
+		ids, err := t.ownFrom(from + 1)
+		if err == nil && len(ids) > 0 {
+			var have []bool
+			have, err = t.node.asker.Have(t.ctx, peer, t.id, ids)
+			has := slices.Index(append(have, false), false)
+			if has > 0 {
+				err = t.acknowledge(t.ctx, from+uint64(has))
+				progress = true
+			}
+			left = max(left, len(ids)-has)
+		}
+		if err != nil {
+			t.node.log.Debug("node: ask what the other has", "topic", t.id, "peer", peer, "err", err)
+		}
+	}
+	return left, progress
+}
+
+// ownFrom returns the ids of own records from a number on, at most as many as one
+// question asks about.
+func (t *Topic) ownFrom(seq uint64) (ids []record.ID, err error) {
+	for last := t.nextSeq() - 1; seq <= last && len(ids) < maxAsked; seq++ {
+		s, err := t.node.store.At(t.space(), storage.Chain(t.me), seq)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, record.ID(s.ID))
+	}
+	return ids, nil
 }
 
 // updated tells of the newest own posts behind a number, up to another.

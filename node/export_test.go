@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/linnet-im/linnet/node/history"
 	"github.com/linnet-im/linnet/node/letter"
 	"github.com/linnet-im/linnet/node/reach"
 )
@@ -115,4 +116,17 @@ func (n *Node) Libp2pBook() (out []string) {
 		}
 	}
 	return out
+}
+
+// ErrNotCarried is what a bridge answers that does not carry a topic.
+var ErrNotCarried = history.ErrUnknown
+
+// AskToCarry asks a connected node to carry a topic.
+func (n *Node) AskToCarry(ctx context.Context, peer string, id TopicID, link string) error {
+	return n.asker.Carry(ctx, peer, id, link)
+}
+
+// WriteSettings stores settings of reach as another version, or a damaged disk, would.
+func (n *Node) WriteSettings(ctx context.Context, row []byte) error {
+	return n.setState(ctx, keySettings, row)
 }

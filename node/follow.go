@@ -17,6 +17,7 @@ import (
 const (
 	followWait  = 4 * time.Second // how long Follow and Preview wait for somebody to answer
 	askTogether = 4               // followers that are asked for ops at once
+	askAgain    = time.Second     // to asking one again that had nothing, or no time; doubled up to askRetry
 	askRetry    = 30 * time.Second
 	maxHeld     = 10_000 // ops of one answer that wait for another op to give them a right
 )
@@ -159,7 +160,8 @@ func (t *Topic) askAround() {
 	asked := map[string]bool{}
 	failed := map[string]bool{}
 	var mu sync.Mutex
-	retry := time.NewTicker(askRetry)
+	pause := askAgain
+	retry := time.NewTimer(pause)
 	defer retry.Stop()
 	for {
 		peers := t.followers()
@@ -167,6 +169,7 @@ func (t *Topic) askAround() {
 		for p := range asked {
 			if !slices.Contains(peers, p) {
 				delete(asked, p)
+				delete(failed, p)
 			}
 		}
 		mu.Unlock()
@@ -174,11 +177,15 @@ func (t *Topic) askAround() {
 		slots := make(chan struct{}, askTogether)
 		for _, p := range peers {
 			mu.Lock()
-			known := asked[p]
+			known, fresh := asked[p], !failed[p]
 			asked[p] = true
 			mu.Unlock()
 			if known {
 				continue
+			}
+			if fresh && pause > askAgain { // somebody new, who may not have it yet either
+				pause = askAgain
+				retry.Reset(pause)
 			}
 			wg.Go(func() {
 				slots <- struct{}{}
@@ -188,11 +195,14 @@ func (t *Topic) askAround() {
 						t.node.log.Warn("node: remember a follower", "err", err)
 					}
 				}
-				if err := t.askOne(p); err != nil && t.ctx.Err() == nil {
-					t.node.log.Debug("node: ask for ops", "topic", t.id, "peer", p, "err", err)
-					mu.Lock()
+				err := t.askOne(p)
+				mu.Lock()
+				if delete(failed, p); err != nil {
 					failed[p] = true
-					mu.Unlock()
+				}
+				mu.Unlock()
+				if err != nil && t.ctx.Err() == nil {
+					t.node.log.Debug("node: ask for ops", "topic", t.id, "peer", p, "err", err)
 				}
 			})
 		}
@@ -206,8 +216,9 @@ func (t *Topic) askAround() {
 			for p := range failed {
 				delete(asked, p)
 			}
-			clear(failed)
 			mu.Unlock()
+			pause = min(2*pause, askRetry)
+			retry.Reset(pause)
 		}
 	}
 }

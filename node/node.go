@@ -45,7 +45,8 @@ type Config struct {
 	// Erase are names of the caller's own files in Dir, which a wipe deletes too.
 	Erase []string
 
-	vault *vault.Vault // opened already, see Reopen
+	vault     *vault.Vault // opened already, see Reopen
+	lendVault bool         // it stays open where Open fails
 }
 
 // Node is a running messenger node.
@@ -108,10 +109,12 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	}
 	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.keepVault, n.cfg.lendVault = cfg.lendVault, false
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
 		}
+		n.keepVault = false
 	}()
 	if err := n.openStore(ctx); err != nil {
 		return nil, err

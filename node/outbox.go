@@ -194,7 +194,8 @@ func (o *outbox) queued() []outItem {
 }
 
 // confirm asks followers whether own records have arrived, until one of them
-// says so for each. It ends when the topic closes.
+// says so for each, and in a direct topic also until the other person's device
+// does, as long as it is there. It ends when the topic closes.
 func (o *outbox) confirm() {
 	pause := askFirst
 	for {
@@ -212,6 +213,8 @@ func (o *outbox) confirm() {
 				pause = askFirst
 			}
 			left, progress := o.askOnce()
+			open, news := o.t.askOther()
+			left, progress = left+open, progress || news
 			if left == 0 {
 				pause = askFirst
 				break

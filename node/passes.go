@@ -26,6 +26,7 @@ const (
 	bridgeKey   = 32
 	passID      = 8
 	maxPasses   = 4096 // those that were taken back included
+	maxByItself = 3072 // of all, up to which contacts get theirs by themselves
 	usedEvery   = time.Hour
 	doorsInLink = 2 // addresses of the bridge in a link of a topic or a person
 )
@@ -232,16 +233,19 @@ func (n *Node) makePass(ctx context.Context, name string, whom []byte) (string, 
 }
 
 // addPass stores a pass. Where there are too many, the one that was taken back first
-// is forgotten.
+// is forgotten; not that of a contact, who would get another one.
 func (n *Node) addPass(ctx context.Context, id string, row passRow) error {
 	p := &n.passes
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var b storage.Batch
-	if len(p.byID) >= maxPasses {
+	switch {
+	case len(row.Whom) > 0 && len(p.byID) >= maxByItself:
+		return ErrManyPasses
+	case len(p.byID) >= maxPasses:
 		oldest := ""
 		for id, row := range p.byID {
-			if row.Revoked != 0 && (oldest == "" || row.Revoked < p.byID[oldest].Revoked) {
+			if row.Revoked != 0 && len(row.Whom) == 0 && (oldest == "" || row.Revoked < p.byID[oldest].Revoked) {
 				oldest = id
 			}
 		}

@@ -60,19 +60,24 @@ func checkSettings(s ReachSettings) error {
 func (n *Node) loadSettings() error {
 	if n.cfg.Reach != nil {
 		n.settings = *n.cfg.Reach
-		return checkSettings(n.settings)
+		return n.checkSettings(n.settings)
 	}
 	b, err := n.store.State(keySettings)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
 	if err == nil {
 		n.settings, err = decodeSettings(b)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("%w: the settings of reach: %w", ErrDamaged, err)
 	}
-	return nil
+	return n.checkSettings(n.ReachSettings())
+}
+
+// checkSettings is what a bridge needs beside that.
+func (n *Node) checkSettings(s ReachSettings) error {
+	if n.IsBridge() && (s.Mode == reach.ModeLAN || s.Mode == reach.ModeTor) {
+		return fmt.Errorf("%w: a bridge is for people elsewhere, who have to reach it; use every way, or start Linnet without the bridge", ErrSettings)
+	}
+	return checkSettings(s)
 }
 
 // ReachSettings returns the settings that are in force.
@@ -85,10 +90,13 @@ func (n *Node) ReachSettings() ReachSettings {
 	return s
 }
 
+// StoredReachSettings are those without what Config adds to them: what a change starts from.
+func (n *Node) StoredReachSettings() ReachSettings { return n.settings }
+
 // SetReachSettings stores settings, which hold from the next opening of the node
 // on: see Reopen. The error matches ErrSettings.
 func (n *Node) SetReachSettings(ctx context.Context, s ReachSettings) error {
-	if err := checkSettings(s); err != nil {
+	if err := n.checkSettings(s); err != nil {
 		return err
 	}
 	b, err := encodeSettings(s)
@@ -99,6 +107,34 @@ func (n *Node) SetReachSettings(ctx context.Context, s ReachSettings) error {
 		return fmt.Errorf("node: store the settings of reach: %w", err)
 	}
 	return nil
+}
+
+// ReopenWith is Reopen with other settings of reach, which are stored. Where the node
+// cannot be opened with them, it is opened again as it was: then there is a node beside
+// the error, which is n itself where the settings were refused at once.
+func (n *Node) ReopenWith(ctx context.Context, s ReachSettings) (*Node, error) {
+	before := n.settings
+	if err := n.SetReachSettings(ctx, s); err != nil {
+		return n, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	cfg, err := n.makeWay()
+	if err != nil {
+		return nil, err
+	}
+	cfg.lendVault = true
+	m, err := Open(ctx, cfg)
+	if err == nil {
+		return m, nil
+	}
+	back := cfg
+	back.lendVault, back.Reach = false, &before
+	m, worse := Open(ctx, back)
+	if worse != nil {
+		return nil, errors.Join(err, worse)
+	}
+	m.cfg.Reach = cfg.Reach
+	return m, errors.Join(err, m.SetReachSettings(ctx, before))
 }
 
 // reachMemory is what reach remembered when this node was last open, nil for nothing.

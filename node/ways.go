@@ -15,6 +15,10 @@ type (
 	Outlook = reach.Outlook
 	// Way is how one way stands there.
 	Way = reach.Way
+	// WayName names one way to reach others.
+	WayName = reach.WayName
+	// WayState says how a way stands.
+	WayState = reach.WayState
 	// ReachSettings are a person's choices about reach.
 	ReachSettings = reach.Settings
 )

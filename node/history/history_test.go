@@ -7,12 +7,14 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -531,13 +533,76 @@ func TestLimitedRelay(t *testing.T) {
 	})
 }
 
+// TestPieces: what has come over a line that is slow, or that ends, is of use before
+// the rest has come.
+func TestPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		posts := shelf(t).posts[:200]
+		r, line := io.Pipe()
+		defer r.Close()
+		go func() { // it sends 200 posts, but the line ends before the end is said
+			w := bufio.NewWriter(line)
+			p := pack(newEncoder(), w)
+			for i, raw := range posts {
+				p.add(raw)
+				if i%10 == 9 {
+					time.Sleep(time.Second)
+				}
+			}
+			line.CloseWithError(io.ErrUnexpectedEOF)
+		}()
+		began, had, first := time.Now(), 0, time.Duration(0)
+		_, err := unpack(newDecoder(), r, len(posts), func(rs []*record.Record) error {
+			if had += len(rs); first == 0 {
+				first = time.Since(began)
+			}
+			return nil
+		})
+		if err == nil || had < 100 || had == len(posts) {
+			t.Errorf("%d of %d posts, %v", had, len(posts), err)
+		}
+		if first > 5*time.Second {
+			t.Errorf("the first ones were of use after %v", first)
+		}
+	})
+}
+
+// BenchmarkPack tells what pieces cost in bytes.
+func BenchmarkPack(b *testing.B) {
+	posts := shelf(b).posts
+	z := newEncoder()
+	var size, raw int
+	for b.Loop() {
+		size, raw = 0, 0
+		w := bufio.NewWriter(count{&size})
+		p := pack(z, w)
+		for _, r := range posts {
+			p.add(r)
+			raw += len(r)
+		}
+		if err := errors.Join(p.end(endAll), w.Flush()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(raw))
+	b.ReportMetric(float64(size)/float64(raw), "packed/byte")
+}
+
+type count struct{ n *int }
+
+func (c count) Write(b []byte) (int, error) {
+	*c.n += len(b)
+	return len(b), nil
+}
+
 func FuzzStream(f *testing.F) {
 	var buf bytes.Buffer
-	p := pack(newEncoder(), &buf)
+	w := bufio.NewWriter(&buf)
+	p := pack(newEncoder(), w)
 	for _, raw := range shelf(f).posts[:5] {
 		p.add(raw)
 	}
-	if err := p.end(endAll); err != nil {
+	if err := errors.Join(p.end(endAll), w.Flush()); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(buf.Bytes())

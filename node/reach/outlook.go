@@ -22,15 +22,18 @@ type lately struct {
 	since   time.Time
 	why     string
 	reasons map[string]map[string]struct{} // why -> addresses, since it last worked
+	row     int                            // failed dials since it last worked
 	hints   int                            // dials that another way outran by far
 }
 
 const (
-	softTries  = 3  // failed dials to peers that nobody reached, after which a way counts as failing
+	softTries  = 3 // failed dials to peers that nobody reached, after which a way counts as failing
+	justWorked = 2 * time.Minute
 	maxReasons = 32 // addresses of one reason that are counted
 	outran     = 3  // as often as the quicker way took
 	leastRace  = 200 * time.Millisecond
 	fewHints   = 3
+	probeEvery = 10 * time.Minute
 	stallTells = 10 * time.Second // within which another way must lead to the peer, to show that it was the way's fault
 	leastSkew  = 30 * time.Second
 )
@@ -47,6 +50,10 @@ func (l *ladder) tell(t trial) {
 	l.mu.Lock()
 	w := l.wayOfLocked(t.addr)
 	var news bool
+	if t.moot && l.unsureLocked(w, t) {
+		l.probed = time.Now()
+		l.probe(t)
+	}
 	switch {
 	case t.err == nil:
 		news = l.reachedLocked(t.peer, w, t.took)
@@ -72,7 +79,7 @@ func (l *ladder) reachedLocked(p peer.ID, w WayName, took time.Duration) bool {
 	if news {
 		la.state, la.since, la.why = WayWorks, now, ""
 	}
-	la.hints = 0
+	la.row, la.hints = 0, 0
 	clear(la.reasons)
 	for _, t := range l.tries[p] {
 		if other := l.wayOfLocked(t.addr); other != w && now.Sub(t.begun) < triesCount {
@@ -128,18 +135,46 @@ func (l *ladder) failedLocked(w WayName, t trial) bool {
 		l.tries[t.peer] = l.tries[t.peer][1:]
 	}
 	la := l.latelyLocked(w)
-	if la.state != WayUntried || w == WayLAN {
+	if la.state == WayFails || w == WayLAN {
 		return false
 	}
-	count := 0
-	for _, set := range la.reasons {
-		count += len(set)
-	}
-	if count < softTries {
+	la.row++
+	definite := errors.Is(t.err, front.ErrSite) || errors.Is(t.err, front.ErrPin)
+	justNow := la.state == WayWorks && time.Since(l.memory.at(l.name).way(w).worked) < justWorked
+	if la.row < softTries || justNow && !definite {
 		return false
 	}
 	la.state, la.since, la.why = WayFails, time.Now(), l.whyLocked(w, reason(t.err))
 	return true
+}
+
+// unsureLocked reports whether a dial that was given up should be seen through: QUIC
+// goes first, so that where another way was quicker it may be blocked.
+func (l *ladder) unsureLocked(w WayName, t trial) bool {
+	r, ok := l.reached[t.peer]
+	return l.probe != nil && w == WayQUIC && ok && r.way != w && t.took >= leastRace && time.Since(r.when) < triesCount &&
+		l.latelyLocked(w).state == WayUntried && time.Since(l.probed) > probeEvery
+}
+
+// seen hears how a dial ended that was seen through.
+func (l *ladder) seen(t trial) {
+	l.mu.Lock()
+	w := l.wayOfLocked(t.addr)
+	var news bool
+	if t.err == nil {
+		k, la := l.memory.at(l.name).way(w), l.latelyLocked(w)
+		k.worked = time.Now()
+		k.tried, k.succeeded = min(k.tried+1, maxCount), min(k.succeeded+1, maxCount)
+		news = la.state != WayWorks
+		la.state, la.since, la.why = WayWorks, k.worked, ""
+	} else {
+		l.reasonLocked(w, t)
+		news = l.faultLocked(w, reason(t.err), false)
+	}
+	l.mu.Unlock()
+	if news {
+		l.announce()
+	}
 }
 
 // outranLocked: another way was quicker. Where it had no head start and was far
@@ -201,6 +236,8 @@ func reason(err error) string {
 		return "somebody else answers in the bridge's place"
 	case errors.Is(err, front.ErrSite):
 		return "the bridge does not know this pass any more"
+	case errors.Is(err, front.ErrFull):
+		return "the bridge is full"
 	case errors.Is(err, syscall.ECONNREFUSED) || has("connection refused"):
 		return "the computer there refused"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), has("unreachable", "no route"):
@@ -211,6 +248,8 @@ func reason(err error) string {
 		return "connections were cut off while they began"
 	case has("peer id mismatch", "peer IDs don't match"):
 		return "somebody else answers there"
+	case errors.Is(err, errProgram):
+		return "the program of the pluggable transport does not run"
 	case errors.Is(err, errProxy), has("socks"):
 		return "the proxy did not let it through"
 	case has("rate limit", "limit exceeded", "resource limit"):
@@ -226,8 +265,9 @@ func (l *ladder) stall(p peer.ID, a ma.Multiaddr, w WayName) {
 	defer l.mu.Unlock()
 	if len(l.dead) >= maxOwners {
 		clear(l.dead)
+		l.probed = time.Time{}
 	}
-	l.dead[string(a.Bytes())] = time.Now()
+	l.dead[l.paths.ground(a)] = time.Now()
 	if w == WayLAN {
 		return
 	}
@@ -291,12 +331,16 @@ func (l *ladder) keep() {
 // Outlook tells how each way stands on the present network.
 func (h *Host) Outlook() Outlook {
 	peers := map[WayName]map[peer.ID]bool{}
+	since := map[WayName]time.Time{}
 	for _, c := range h.host.Network().Conns() {
 		if w := h.wayOfConn(c); !c.IsClosed() {
 			if peers[w] == nil {
 				peers[w] = map[peer.ID]bool{}
 			}
 			peers[w][c.RemotePeer()] = true
+			if t := c.Stat().Opened; since[w].IsZero() || t.Before(since[w]) {
+				since[w] = t
+			}
 		}
 	}
 	out := Outlook{Public: h.Public()}
@@ -306,23 +350,26 @@ func (h *Host) Outlook() Outlook {
 	defer l.mu.Unlock()
 	out.Network = l.name
 	for _, name := range wayOrder {
-		out.Ways = append(out.Ways, l.wayLocked(name, len(peers[name])))
+		out.Ways = append(out.Ways, l.wayLocked(name, len(peers[name]), since[name]))
 	}
 	return out
 }
 
-func (l *ladder) wayLocked(name WayName, peers int) Way {
+func (l *ladder) wayLocked(name WayName, peers int, connected time.Time) Way {
 	la := l.latelyLocked(name)
 	w := Way{Name: name, State: la.state, Since: la.since, Why: la.why, Peers: peers}
 	if k := l.memory.at(l.name).ways[name]; k != nil {
 		w.Tried, w.Worked = k.tried, k.succeeded
 	}
-	if why := l.settings.forbids(name); why != "" && peers == 0 {
+	why := l.settings.forbids(name)
+	if name == WayPT && why == "" && l.programs == 0 {
+		why = "no program for pluggable transports is set"
+	}
+	if why != "" && peers == 0 {
 		return Way{Name: name, State: WayOff, Why: why}
 	}
-	if peers > 0 && w.State != WayWorks {
-		la.state, la.since, la.why = WayWorks, time.Now(), ""
-		w.State, w.Since, w.Why = la.state, la.since, ""
+	if peers > 0 && w.State != WayWorks { // somebody came by it, or the line outlasts what made others fail
+		w.State, w.Since, w.Why = WayWorks, connected, ""
 	}
 	return w
 }

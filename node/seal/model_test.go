@@ -13,6 +13,7 @@ import (
 
 var (
 	rounds    = flag.Int("seal.rounds", 60, "random schedules for TestModel")
+	duration  = flag.Duration("seal.for", 0, "for how long TestModel plays, instead of a number of schedules")
 	modelSeed = flag.Uint64("seal.seed", 0, "seed of the first schedule, 0 for a new one")
 )
 
@@ -26,9 +27,14 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 10)
 	}
+	t.Logf("the first seed is %d", seed)
 	var sum tally
-	for i := range uint64(n) {
-		t.Logf("seed %d", seed+i)
+	more := func(i int) bool { return i < n }
+	if *duration > 0 {
+		begin := time.Now()
+		more = func(i int) bool { n = i; return time.Since(begin) < *duration }
+	}
+	for i := uint64(0); more(int(i)); i++ {
 		w := newWorld(t, seed+i)
 		w.play()
 		w.settle()

@@ -5,7 +5,7 @@
 //
 //	node desktop/ui/e2e/first-use.mjs PROGRAM [--pictures DIR]
 import { join } from 'node:path';
-import { call, until, walking } from './nodes.mjs';
+import { begin, call, until, walking } from './nodes.mjs';
 
 const article = (page, text) => page.locator('article', { hasText: text }).first();
 const write = async (page, text) => {
@@ -20,13 +20,17 @@ await walking('first-use', async (w) => {
   let ida = await run('ida');
   const marta = await run('marta');
 
-  step('the first start asks for a name and nothing else, by keyboard alone');
+  step('the first start asks for a name and offers the recovery words, by keyboard alone');
   const A = await open(ida, 'ida', 'light');
   const B = await open(marta, 'marta', 'dark');
   for (const [page, name] of [[A, 'Ida'], [B, 'Marta']]) {
     await page.getByLabel('What should people call you?').waitFor();
     if (page === A) await look(page, 'first-start');
     await page.keyboard.type(name);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Show my words' }).waitFor();
+    if (page === A) await look(page, 'words-offered');
+    await page.getByRole('button', { name: 'Later', exact: true }).focus();
     await page.keyboard.press('Enter');
     await page.locator('.two button:visible').first().waitFor();
   }
@@ -95,9 +99,7 @@ await walking('first-use', async (w) => {
   await A.getByRole('button', { name: 'About this topic' }).click();
   const carl = await run('carl');
   const C = await open(carl, 'carl', 'light');
-  await C.getByLabel('What should people call you?').waitFor();
-  await C.keyboard.type('Carl');
-  await C.keyboard.press('Enter');
+  await begin(C, 'Carl');
   await C.getByRole('button', { name: 'Open a file from a stick or a mail' }).and(C.locator(':visible')).click();
   w.expectErrors = true; // the browser logs the 422
   await C.locator('dialog input[type=file]').setInputFiles({ name: 'holiday.jpg', mimeType: 'image/jpeg', buffer: Buffer.alloc(2_000_000, 7) });
@@ -122,7 +124,7 @@ await walking('first-use', async (w) => {
   await A.locator('textarea').fill('a draft to keep');
   await until('the draft is kept', async () => (await call(ida, 'GET', `/topics/${topic.id}`)).draft === 'a draft to keep');
   await A.getByRole('button', { name: /Who can be/ }).first().click();
-  await A.getByText(/Connected to \d+ p/).first().waitFor();
+  await A.getByText(/You can reach \d+ p/).first().waitFor();
   await look(A, 'reach');
   await A.keyboard.press('Escape');
 

@@ -1,7 +1,7 @@
 // Walks every screen of the page in a real browser, takes pictures of it, and
 // fails on any policy violation, console error or finding of axe.
 //
-//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick] [--only phone] [--people]
+//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick] [--only phone] [--people] [--reach] [--guard]
 //
 // Without --base it starts the mock. Against a real node only the screens that
 // need nothing played are visited.
@@ -10,7 +10,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { start } from '../mock/server.mjs';
+import { backAgain, protection } from './look-guard.mjs';
 import { people, privately } from './look-people.mjs';
+import { ways } from './look-reach.mjs';
 
 const args = process.argv.slice(2);
 const value = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
@@ -119,6 +121,21 @@ async function walk(size, width, height, theme) {
     await context.close();
     return server.close();
   }
+  if (server && args.includes('--reach')) {
+    await signIn();
+    await page.locator('nav li a').first().waitFor();
+    await ways(rest);
+    await context.close();
+    return server.close();
+  }
+  if (server && args.includes('--guard')) {
+    await backAgain(rest);
+    await signIn();
+    await page.locator('nav li a').first().waitFor();
+    await protection(rest);
+    await context.close();
+    return server.close();
+  }
   if (server) {
     await step('01-signed-out', async () => {
       await page.goto(server.base);
@@ -134,6 +151,9 @@ async function walk(size, width, height, theme) {
       await look('02-first-start');
       await page.keyboard.type('Ida');
       await press('Enter');
+      await button('Show my words').waitFor();
+      await look('02-words-offered');
+      await button('Later').click();
       await visible('Start a topic').or(page.getByText('Start a topic').and(page.locator(':visible'))).first().waitFor();
       await look('03-empty');
     });
@@ -281,6 +301,7 @@ async function walk(size, width, height, theme) {
     await look('35-settings');
     await press('Escape');
   });
+  if (server) await ways(rest);
   await step('40-down', async () => {
     if (phone) await pick('River watch');
     expectErrors = true;
@@ -301,6 +322,9 @@ async function walk(size, width, height, theme) {
     await page.locator('nav li a').first().waitFor({ state: 'attached' });
     await other.close();
   });
+  await backAgain(rest);
+  await signIn();
+  await protection(rest);
   await context.close();
   server.close();
 }

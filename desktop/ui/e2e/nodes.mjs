@@ -29,6 +29,16 @@ export async function call(node, method, path, body) {
   return answer.status === 204 ? undefined : answer.json();
 }
 
+// begin walks the first start: a name, and the recovery words for another time.
+export async function begin(page, name) {
+  await page.getByLabel('What should people call you?').waitFor();
+  await page.keyboard.type(name);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Show my words' }).waitFor();
+  await page.getByRole('button', { name: 'Later', exact: true }).click();
+  await page.locator('.two button:visible').first().waitFor();
+}
+
 // Walk is one run: the nodes that it started, the browser, and what went wrong.
 class Walk {
   failures = [];
@@ -45,11 +55,11 @@ class Walk {
   step = (what) => console.log(`  ${what}`);
 
   // run starts the program on a folder of its own and waits for its discovery file.
-  async run(name) {
+  async run(name, how = ['--lan-only', '--no-mdns']) {
     const dir = join(this.folder, name);
     const file = join(dir, 'api.json');
     const old = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    const child = spawn(this.program, ['run', '--no-browser', '--lan-only', '--no-mdns', '--data', dir, '--ui', `127.0.0.1:${this.#ports[name] ?? 0}`, '--listen', '/ip4/127.0.0.1/tcp/0'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(this.program, ['run', '--no-browser', ...how, '--data', dir, '--ui', `127.0.0.1:${this.#ports[name] ?? 0}`, '--listen', '/ip4/127.0.0.1/tcp/0'], { stdio: ['ignore', 'ignore', 'inherit'] });
     this.#started.push(child);
     const text = await until(`${name} runs`, () => {
       const now = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -60,8 +70,14 @@ class Walk {
     return { child, url, token };
   }
 
-  async open(node, name, colorScheme) {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
+  // stop ends a node in order.
+  async stop(node) {
+    node.child.kill('SIGTERM');
+    await until('the program ends', () => node.child.exitCode !== null || node.child.signalCode !== null);
+  }
+
+  async open(node, name, colorScheme, width = 1280) {
+    const context = await this.browser.newContext({ viewport: { width, height: 800 }, colorScheme, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
     await context.addInitScript(() => addEventListener('securitypolicyviolation', (e) => console.error('policy violation', e.violatedDirective, e.sourceFile)));
     const page = await context.newPage();
     page.setDefaultTimeout(20000);
@@ -73,6 +89,8 @@ class Walk {
 
   // look takes a picture and lets axe judge the page.
   async look(page, name) {
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (wide > 0) this.fail(`${name}: wider than the screen by ${wide}`);
     const { violations } = await page.evaluate(`${axe}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`);
     for (const v of violations) this.fail(`${name}, axe: ${v.id} at ${v.nodes.map((n) => n.target).join(' ')}`);
     if (this.pictures) await page.screenshot({ path: join(this.pictures, `${name}.png`) });

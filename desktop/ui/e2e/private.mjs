@@ -4,7 +4,7 @@
 // key on the disk, the phrase and a restore need is walked in protect.mjs.
 //
 //	node desktop/ui/e2e/private.mjs PROGRAM [--pictures DIR]
-import { call, until, walking } from './nodes.mjs';
+import { begin, call, until, walking } from './nodes.mjs';
 
 const button = (page, name) => page.getByRole('button', { name, exact: true }).and(page.locator(':visible')).first();
 const article = (page, text) => page.locator('article', { hasText: text }).first();
@@ -14,13 +14,6 @@ async function write(page, text) {
   await page.locator('textarea').fill(text);
   await page.keyboard.press('Enter');
   await article(page, text).waitFor();
-}
-
-async function begin(page, name) {
-  await page.getByLabel('What should people call you?').waitFor();
-  await page.keyboard.type(name);
-  await page.keyboard.press('Enter');
-  await page.locator('.two button:visible').first().waitFor();
 }
 
 // topic opens a topic or conversation from the list.

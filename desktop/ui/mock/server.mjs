@@ -11,6 +11,8 @@
 //	POST /__mock/bulk {"topic", "n"}                           posts arrive at its end in bulk
 //	POST /__mock/complete {"topic", "with"}                     says how much of a topic is here
 //	POST /__mock/request {"name"}                              somebody uses one's contact link
+//	POST /__mock/reach {"ways", "summary", "isBridge", "fixed"}  says how others are reached
+//	POST /__mock/offer {"name", …}                             another computer offers an account
 //	POST /__mock/restart                                        every token dies
 //	POST /__mock/down {"ms"}                                    nobody answers for a while
 //	POST /__mock/reset                                          the event stream forgets
@@ -20,6 +22,7 @@ import { readFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Guard } from './guard.mjs';
 import { World } from './world.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
@@ -39,6 +42,7 @@ export const headers = {
 };
 
 const bundleType = 'application/vnd.linnet.bundle';
+const backupType = 'application/vnd.linnet.backup';
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
 
 class Refusal extends Error {
@@ -51,6 +55,7 @@ class Refusal extends Error {
 // start serves until close() is called.
 export async function start({ port = 0 } = {}) {
   let world = new World('full');
+  let guard = new Guard(world);
   let tokens = new Set();
   let codes = new Set();
   let streams = new Set();
@@ -67,6 +72,7 @@ export async function start({ port = 0 } = {}) {
   const mock = {
     scenario: ({ name }) => {
       world = new World(name);
+      guard = new Guard(world);
       listen();
       streams.forEach((res) => res.end());
     },
@@ -92,6 +98,8 @@ export async function start({ port = 0 } = {}) {
       downUntil = Date.now() + (ms ?? 5000);
       streams.forEach((res) => res.destroy());
     },
+    reach: (how) => world.reach.play(how),
+    offer: (what) => (guard.offer = what),
     request: (who) => world.people.request(who.name),
     streams: () => streams.size,
     reset: () => streams.forEach((res) => send(res, { type: 'reset', data: { v: 1, reason: 'too old', head: world.head() } })),
@@ -102,7 +110,7 @@ export async function start({ port = 0 } = {}) {
     const route = `${req.method} ${path}`;
     if (route === 'GET /health') return { program: 'linnet' };
     const raw = await bytes(req);
-    const isBundle = req.headers['content-type'] === bundleType;
+    const isBundle = req.headers['content-type'] === bundleType || req.headers['content-type'] === backupType;
     const body = ['POST', 'PUT', 'PATCH'].includes(req.method) && !isBundle ? JSON.parse(raw.toString() || '{}') : {};
     if (route === 'POST /session') {
       if (!codes.delete(body.code)) throw new Refusal(401, 'unauthorized', 'That code does not work', 'It was used already or is too old.');
@@ -120,6 +128,11 @@ export async function start({ port = 0 } = {}) {
       res.on('close', () => (streams.delete(res), clearInterval(beat)));
       return undefined;
     }
+    while (Date.now() < world.reach.reopening) await new Promise((done) => setTimeout(done, 50)); // as the real one does
+    if (route === 'POST /backup') return void file(res, backupType, 'made-up backup');
+    const guarded = guard.answer(req.method, path, body, req.headers, Refusal);
+    if (guarded) return guarded.answer;
+    if (guard.lock.locked) throw new Refusal(423, 'locked', 'Linnet is locked');
     if (route === 'GET /node') return world.node;
     if (route === 'GET /me') return world.me;
     if (route === 'PATCH /me') return world.rename(body.name);
@@ -128,7 +141,7 @@ export async function start({ port = 0 } = {}) {
     if (route === 'GET /topics') return { items: world.topics.map((t) => world.view(t)), head: world.head() };
     if (route === 'POST /topics') return world.create(body);
     if (route === 'POST /links/preview' || route === 'POST /links/accept') {
-      const found = world.link(body.link);
+      const found = world.reach.link(body.link) ?? world.link(body.link);
       if (!found) throw new Refusal(422, 'bad_link', 'This is not a link of Linnet', 'This is not a link of Linnet, or a part of it is missing. Ask for it again, and copy all of it.');
       if (path.endsWith('preview')) return found;
       return world.join(found);
@@ -146,6 +159,8 @@ export async function start({ port = 0 } = {}) {
     if (route === 'GET /folders') return { items: world.folders };
     if (route === 'POST /folders') return world.look(body);
     if (route === 'DELETE /folders') return void (world.folders = world.folders.filter((f) => f.folder.path !== url.searchParams.get('path')));
+    const ways = world.reach.answer(req.method, path, body, Refusal);
+    if (ways) return ways.answer;
     const about = world.people.answer(req.method, path, body, Refusal);
     if (about) return about.answer;
     const match = /^\/topics\/([^/]+)(\/.*)?$/.exec(path);

@@ -1,9 +1,10 @@
 // The page's side of the local HTTP contract: every request of the page leaves
 // through call().
+import { base64Text } from './files';
 import { t } from './i18n';
 import type {
-  Contact, ContactPatch, Folder, FolderReport, Hints, ImportReport, Invite, LinkPreview, Me, Member, Message, MessagePage, NodeInfo, Peer, Problem, Safety, SearchPage, Topic, TopicDraft,
-  TopicPatch, Verified,
+  Bridge, Contact, ContactPatch, Device, DeviceOffer, Folder, FolderReport, Hints, ImportReport, Invite, LinkPreview, Lock, LockChange, Me, Member, Message, MessagePage, NodeInfo, Pass,
+  PassList, Peer, Problem, Reach, ReachSettings, Recovery, Safety, SearchPage, Topic, TopicDraft, TopicPatch, Verified,
 } from './types';
 
 const base = '/api/v1';
@@ -15,6 +16,12 @@ export class ApiError extends Error {
   }
 }
 
+// whole is all that an answer says: what happened, and what to do.
+export function whole(err: unknown): string {
+  if (err instanceof ApiError) return [err.problem.title, err.problem.detail].filter(Boolean).join('. ').replace(/\.\.$/, '.');
+  return (err instanceof Error && err.message) || t('composer.unreachable');
+}
+
 // Unreachable means that nobody answered: Linnet is not running.
 export class Unreachable extends Error {}
 
@@ -22,6 +29,7 @@ export class Unreachable extends Error {}
 export const auth = {
   token: '',
   lost: () => {},
+  locked: () => {}, // the node is locked
   down: () => {}, // nobody answers
   up: () => {}, // somebody does
 };
@@ -39,8 +47,25 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
+// While Linnet opens again with other settings it is asked once more, every
+// reopenPause milliseconds.
+const reopenPause = 1000;
+const reopenTries = 10;
+
 // send answers only with success; anything else is thrown.
 export async function send(method: string, path: string, body?: unknown, options: Options = {}): Promise<Response> {
+  for (let n = 1; ; n++) {
+    try {
+      return await sendOnce(method, path, body, options);
+    } catch (err) {
+      if (n === reopenTries || !(err instanceof ApiError) || err.problem.code !== 'reopening') throw err;
+      await new Promise((done) => setTimeout(done, reopenPause));
+      options.signal?.throwIfAborted();
+    }
+  }
+}
+
+async function sendOnce(method: string, path: string, body: unknown, options: Options): Promise<Response> {
   const headers: Record<string, string> = { ...options.headers };
   const used = auth.token;
   if (used) headers['Authorization'] = 'Bearer ' + used;
@@ -64,6 +89,7 @@ export async function send(method: string, path: string, body?: unknown, options
   auth.up();
   if (response.ok) return response;
   if (response.status === 401 && used && used === auth.token) auth.lost();
+  if (response.status === 423) auth.locked();
   throw new ApiError(problemOf(await response.text().catch(() => ''), response.status, response.statusText));
 }
 
@@ -78,13 +104,13 @@ function problemOf(text: string, status: number, statusText: string): Problem {
 }
 
 // upload sends a file and tells how much of it has gone out, which fetch cannot.
-function upload<T>(path: string, file: Blob, type: string, sent: (bytes: number) => void): Promise<T> {
+function upload<T>(path: string, file: Blob, headers: Record<string, string>, sent: (bytes: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const used = auth.token;
     request.open('POST', base + path);
     if (used) request.setRequestHeader('Authorization', 'Bearer ' + used);
-    request.setRequestHeader('Content-Type', type);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (ev) => sent(ev.loaded);
     request.upload.onload = () => sent(file.size);
     request.onload = () => {
@@ -117,6 +143,14 @@ export const api = {
   rename: (name: string) => call<Me>('PATCH', '/me', { name }),
   peers: () => call<{ items: Peer[] | null }>('GET', '/peers'),
   connect: (address: string) => call<unknown>('POST', '/peers', { address }),
+  reach: () => call<Reach>('GET', '/reach'),
+  changeReach: (patch: Partial<ReachSettings>) => call<Reach>('PATCH', '/reach', patch),
+  bridges: () => call<{ items: Bridge[] | null }>('GET', '/bridges'),
+  addBridge: (link: string) => call<Bridge>('POST', '/bridges', { link }),
+  forgetBridge: (bridge: string) => call<void>('DELETE', `/bridges/${id(bridge)}`),
+  passes: () => call<PassList>('GET', '/bridge-passes'),
+  makePass: (name: string) => call<Pass>('POST', '/bridge-passes', { name }),
+  revokePass: (pass: string) => call<void>('DELETE', `/bridge-passes/${id(pass)}`),
   topics: () => call<{ items: Topic[] | null; head: string }>('GET', '/topics'),
   topic: (topic: string) => call<Topic>('GET', `/topics/${id(topic)}`),
   createTopic: (draft: TopicDraft) => call<Topic>('POST', '/topics', draft),
@@ -135,7 +169,7 @@ export const api = {
   repair: (topic: string) => call<unknown>('POST', `/topics/${id(topic)}/repair`),
   save: async (what: { topics?: string[]; notes?: string[] }) => (await send('POST', '/bundles/export', what)).blob(),
   note: async (what: { topics?: string[] }) => (await send('POST', '/bundles/note', what)).blob(),
-  readIn: (file: Blob, sent: (bytes: number) => void) => upload<ImportReport>('/bundles/import', file, 'application/vnd.linnet.bundle', sent),
+  readIn: (file: Blob, sent: (bytes: number) => void) => upload<ImportReport>('/bundles/import', file, { 'Content-Type': 'application/vnd.linnet.bundle' }, sent),
   folders: () => call<{ items: FolderReport[] | null }>('GET', '/folders'),
   exchange: (folder: Folder) => call<FolderReport>('POST', '/folders', folder),
   forgetFolder: (path: string) => call<unknown>('DELETE', `/folders?${new URLSearchParams({ path })}`),
@@ -157,6 +191,22 @@ export const api = {
   verify: (contact: string, how: { scanned?: string; same?: boolean }) => call<Verified>('POST', `/contacts/${id(contact)}/verify`, how),
   myLink: () => call<{ link: string }>('GET', '/me/link'),
   renewMyLink: () => call<{ link: string }>('POST', '/me/link'),
+  lock: () => call<Lock>('GET', '/lock'),
+  lockNow: () => call<Lock>('POST', '/lock'),
+  changeLock: (change: LockChange) => call<Lock>('PATCH', '/lock', change),
+  unlock: (passphrase: string) => call<Lock>('POST', '/unlock', { passphrase }),
+  wipe: () => call<void>('POST', '/wipe', { confirm: 'wipe' }),
+  phrase: () => call<Recovery>('GET', '/me/recovery'),
+  checkPhrase: (ask: number[], words: string[]) => call<{ right: boolean[]; checked: boolean }>('POST', '/me/recovery', { ask, words }),
+  backup: async (passphrase: string, history: boolean) => (await send('POST', '/backup', { passphrase, history })).blob(),
+  restore: (file: Blob, passphrase: string, sent: (bytes: number) => void) =>
+    upload<{ name: string; summary: string }>('/restore', file, { 'Content-Type': 'application/vnd.linnet.backup', 'Linnet-Passphrase': base64Text(passphrase) }, sent),
+  devices: () => call<{ items: Device[] | null; add: boolean }>('GET', '/devices'),
+  addDevice: (link: string, name: string, history: boolean) => call<Device>('POST', '/devices', { link, name, history }),
+  removeDevice: (device: string) => call<{ left: number; summary: string }>('DELETE', `/devices/${id(device)}`),
+  offer: () => call<DeviceOffer>('GET', '/offer'),
+  takeOffer: () => call<Me>('POST', '/offer'),
+  dropOffer: () => call<void>('DELETE', '/offer'),
   search: (q: string, topic: string | null, signal: AbortSignal) => {
     const query = new URLSearchParams({ q });
     if (topic) query.set('topic', topic);

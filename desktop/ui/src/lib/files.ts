@@ -6,6 +6,7 @@ import type { ImportReport } from './types';
 
 export const bundleEnding = '.linnet';
 export const noteEnding = '.linnet-note';
+export const backupEnding = '.linnet-backup';
 
 // fileName is a name that every system takes, and that says what is inside.
 export function fileName(topic: string, now: number, ending: string): string {
@@ -45,6 +46,11 @@ export async function base64(file: Blob): Promise<string> {
   let text = '';
   for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
   return btoa(text);
+}
+
+// base64Text is how a header carries any text.
+export function base64Text(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
 // together is the account of several files, or of one.

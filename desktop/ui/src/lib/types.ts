@@ -9,10 +9,78 @@ export interface Problem {
 }
 
 export interface Reachability {
-  state: string; // connected, searching, alone
+  state: string; // connected, searching, alone, offline
   summary: string;
   nearby: number;
   lan_only: boolean;
+  mode: string; // open, lan, tor, covert
+}
+
+export interface Reach {
+  summary: string;
+  state: string;
+  peers: number;
+  ways: Way[] | null;
+  public: boolean;
+  clock_skew_ms?: number; // ahead of others'; absent while unknown
+  settings: ReachSettings;
+  fixed: string[] | null; // settings that were given at the start
+  seen_by: SeenBy[] | null;
+  is_bridge: boolean;
+}
+
+// Way is how one way to others stands on the present network.
+export interface Way {
+  name: string;
+  state: string; // works, fails, untried, off
+  since?: string;
+  why?: string;
+  tried: number;
+  worked: number;
+  peers: number;
+}
+
+export interface ReachSettings {
+  mode: string; // open, lan, tor, covert
+  no_mdns: boolean;
+  no_dht: boolean;
+  data_saver: boolean;
+  socks: string;
+  onion: string;
+  look: string;
+}
+
+export interface SeenBy {
+  who: string;
+  sees: boolean;
+  hard?: boolean; // to tell, and not impossible
+  text: string;
+}
+
+// Bridge is one of somebody else's that this computer may use.
+export interface Bridge {
+  id: string;
+  name: string;
+  added: string;
+  connected: boolean;
+  way?: string;
+  contact?: string; // with whose link it came
+}
+
+// Pass is a link of this bridge that was handed out.
+export interface Pass {
+  id: string;
+  name: string;
+  created: string;
+  used?: string;
+  revoked: boolean;
+  link?: string;
+  contact?: string; // who got it by being one
+}
+
+export interface PassList {
+  is_bridge: boolean;
+  items: Pass[] | null;
 }
 
 export interface NodeInfo {
@@ -30,6 +98,44 @@ export interface Me {
   name: string;
   account: string;
   device: string;
+  phrase: string; // unchecked, checked, absent: whether the recovery phrase was written down
+}
+
+// Lock says how the data folder is protected. It is told while locked, too.
+export interface Lock {
+  protection: string; // none, passphrase, keyring
+  locked: boolean;
+  auto_lock_minutes: number; // 0: never
+  keyring_available: boolean;
+}
+
+export interface LockChange {
+  current?: string;
+  protection?: string;
+  passphrase?: string;
+  decoy?: string;
+  auto_lock_minutes?: number;
+}
+
+export interface Recovery {
+  words: string[];
+  ask: number[]; // positions, from 1
+  checked: boolean;
+}
+
+export interface Device {
+  id: string;
+  name: string;
+  this: boolean;
+  added: string;
+}
+
+export interface DeviceOffer {
+  account: string;
+  name: string;
+  ready: boolean;
+  topics: number;
+  people: number;
 }
 
 export interface Peer {
@@ -231,6 +337,7 @@ export interface LinkPreview {
   joined: boolean;
   peers: number;
   contact?: string; // of a contact link: whose
+  bridge?: string; // of a bridge link: which
   invite: boolean; // makes a member of a private topic, or lets somebody write in a broadcast
 }
 
@@ -279,6 +386,7 @@ export interface StreamEvent {
   data: string;
 }
 
+export const minPassphrase = 12; // characters; shorter ones are found soon by who has the disk
 export const maxTextBytes = 60 * 1024;
 export const maxNameBytes = 128;
 export const maxAboutBytes = 2048;

@@ -7,8 +7,8 @@ import type { Message, NodeInfo, Topic } from '../lib/types';
 import { dialogClosed, dialogOpened, route } from './route.svelte';
 
 // starting: nothing known yet. signedOut: no token. restarted: the token has
-// died with the node. ready: everything is here.
-export type Phase = 'starting' | 'signedOut' | 'restarted' | 'ready';
+// died with the node. locked: the passphrase is missing. ready: everything is here.
+export type Phase = 'starting' | 'signedOut' | 'restarted' | 'locked' | 'ready';
 
 export type DialogName =
   | 'newTopic'
@@ -21,6 +21,8 @@ export type DialogName =
   | 'switcher'
   | 'search'
   | 'reach'
+  | 'reachSettings'
+  | 'bridges'
   | 'details'
   | 'leave'
   | 'message'
@@ -29,7 +31,13 @@ export type DialogName =
   | 'myLink'
   | 'person'
   | 'safety'
-  | 'removePerson';
+  | 'removePerson'
+  | 'protection'
+  | 'passphrase'
+  | 'phrase'
+  | 'backup'
+  | 'devices'
+  | 'wipe';
 
 export interface OpenDialog {
   name: DialogName;
@@ -40,6 +48,7 @@ export interface OpenDialog {
   person?: string; // id of a contact
   member?: Person; // of the topic
   adding?: boolean; // a link is opened to add a person
+  bridging?: boolean; // a link is opened to add a bridge
 }
 
 interface App {

@@ -1,12 +1,14 @@
 // The event stream: one per browser. The tab that holds the lock reads it and
 // passes every event on to the others; when it closes, the next one goes on
 // from the last id that was passed on.
-import { ApiError, api } from '../lib/api';
+import { ApiError, Unreachable, api } from '../lib/api';
 import { EventParser } from '../lib/sse';
 import type { Message, NodeInfo, StreamEvent, Topic } from '../lib/types';
 import { app, dropTopic, noteMessage, refreshTopic, setTopic, setTopics } from './app.svelte';
 import { channel, tell } from './channel';
+import { guard, isLocked } from './guard.svelte';
 import { loadPeople, refreshPeople } from './people.svelte';
+import { refreshReach } from './reach.svelte';
 
 const quietLimit = 40_000; // the node says something every 15 s
 const longestWait = 15_000;
@@ -80,7 +82,7 @@ export function startLive(): void {
 // readForever ends with the tab.
 async function readForever(leader: boolean): Promise<void> {
   for (;;) {
-    if (app.phase === 'ready') await readOnce(leader);
+    if (app.phase === 'ready' && !guard.held) await readOnce(leader);
     const wait = Math.min(longestWait, 500 * 2 ** attempt) * (0.7 + Math.random() * 0.6);
     attempt = Math.min(attempt + 1, 6);
     await new Promise<void>((done) => {
@@ -131,9 +133,12 @@ async function readOnce(leader: boolean): Promise<void> {
   if (Date.now() - began > steady) attempt = 0;
   // A stream may end for a good reason; only a node that does not answer is gone.
   try {
-    await api.health();
-  } catch {
-    if (leader) tell({ kind: 'online', online: false });
+    if ((await isLocked()) && !guard.held) {
+      tell({ kind: 'locked' });
+      location.reload();
+    }
+  } catch (err) {
+    if (leader && err instanceof Unreachable) tell({ kind: 'online', online: false });
   }
 }
 
@@ -186,6 +191,7 @@ function receive(event: StreamEvent): void {
     case 'node.updated':
       app.node = (data as { node: NodeInfo }).node;
       refreshPeople();
+      refreshReach();
       return;
     case 'reset':
       void reload((data as { head: string }).head);

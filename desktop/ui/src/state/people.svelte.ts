@@ -3,6 +3,7 @@
 import { api } from '../lib/api';
 import { displayName } from '../lib/text';
 import type { Contact, Hints, Me, Topic } from '../lib/types';
+import { guard } from './guard.svelte';
 
 interface People {
   me: Me | null;
@@ -26,6 +27,7 @@ export async function loadPeople(): Promise<void> {
 export function refreshPeople(): void {
   timer ??= setTimeout(() => {
     timer = undefined;
+    if (guard.held) return;
     void loadPeople().catch(() => {}); // the banner says that nobody answers
   }, pause);
 }

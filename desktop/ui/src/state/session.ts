@@ -4,6 +4,7 @@ import { ApiError, Unreachable, api, auth } from '../lib/api';
 import { t } from '../lib/i18n';
 import { app } from './app.svelte';
 import { channel, tell } from './channel';
+import { guard, isLocked } from './guard.svelte';
 import { listenToTabs, loadSnapshot, nodeDown, setOnline, startLive } from './live';
 import { readRoute, route, topicPath } from './route.svelte';
 
@@ -12,6 +13,7 @@ const patience = 300; // milliseconds for another tab to answer
 
 export async function signIn(): Promise<void> {
   auth.lost = lost;
+  auth.locked = () => app.phase === 'ready' && !guard.held && location.reload(); // nothing of before stays in this tab
   auth.down = () => app.phase === 'ready' && void nodeDown();
   auth.up = () => !app.online && app.phase === 'ready' && setOnline(true);
   channel.addEventListener('message', hear);
@@ -60,8 +62,14 @@ function adopt(token: string): void {
   sessionStorage.setItem(place, token);
 }
 
+// load fills the page, or has it ask for the passphrase.
 async function load(): Promise<void> {
   try {
+    if (await isLocked()) {
+      app.phase = 'locked';
+      app.online = true;
+      return;
+    }
     await loadSnapshot();
   } catch (err) {
     if (err instanceof ApiError && err.problem.status === 401) return;
@@ -99,6 +107,7 @@ async function watchHealth(): Promise<void> {
 
 function hear(ev: MessageEvent): void {
   const data = ev.data as { kind?: string; token?: string };
+  if (data.kind === 'locked' && app.phase === 'ready') location.reload();
   if (data.kind === 'who' && auth.token && app.phase === 'ready') tell({ kind: 'token', token: auth.token });
   if (data.kind === 'token' && data.token && !auth.token && app.phase !== 'ready') {
     adopt(data.token);
