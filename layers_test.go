@@ -82,6 +82,7 @@ var doors = map[string][]string{
 	"github.com/gorilla/websocket":           {"node/reach/veil"},
 	"github.com/libp2p/go-libp2p-kad-dht":    {"node/reach"},
 	"github.com/florianl/go-nfqueue":         {"cmd/linnet-lab/censor"},
+	"github.com/ipfs/go-datastore":           {"node/reach"},
 }
 
 // TestImports holds the table against what the packages really import, for

@@ -76,6 +76,8 @@ type Node struct {
 	post   post
 	hints  hints
 	narrow narrow
+	moves  chan string   // peers that are elsewhere now
+	meets  chan struct{} // one for each node found at a meeting place that is visited
 	passes passes
 
 	settings ReachSettings // in force until Close
@@ -190,6 +192,11 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.host.Watch(n.lineChanged)
 	n.host.WatchOutlook(n.bell.node)
 	n.wg.Go(n.tellNarrow)
+	n.moves = make(chan string, maxMoves)
+	n.host.WatchMoves(n.moved)
+	n.wg.Go(n.noteMoves)
+	n.meets = make(chan struct{}, meetAtOnce)
+	n.host.Meet(n.meetingPlaces, n.foundAt)
 	return nil
 }
 

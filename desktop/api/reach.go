@@ -82,7 +82,7 @@ type ReachPatch struct {
 const (
 	SeenByWire     = "wire"     // whoever watches the line: the provider, an employer
 	SeenByNearby   = "nearby"   // others on the local network
-	SeenByMeeting  = "meeting"  // those who run the public meeting places
+	SeenByMeeting  = "meeting"  // those who keep notes of where people are: other nodes, and public meeting places
 	SeenByPeople   = "people"   // people with whom topics are shared
 	SeenByRelays   = "relays"   // volunteers
 	SeenByBridges  = "bridges"  // those who run the bridges that are used here

@@ -143,7 +143,7 @@ func TestSeenBy(t *testing.T) {
 		want string // + sees, - does not, ~ can hardly tell
 	}{
 		{"as it comes", standing{}, "+wire +nearby +meeting +people +relays"},
-		{"not announced, no meeting places", standing{settings: node.ReachSettings{NoMDNS: true, NoDHT: true}}, "+wire -nearby -meeting +people +relays"},
+		{"not announced, no meeting places", standing{settings: node.ReachSettings{NoMDNS: true, NoDHT: true}}, "+wire -nearby +meeting +people +relays"},
 		{"reachable", standing{outlook: node.Outlook{Public: true}}, "+wire +nearby +meeting +people +relays +stranger"},
 		{"with a bridge", standing{bridges: mine}, "+wire +nearby +meeting +people +relays +bridges"},
 		{"a bridge", standing{isBridge: true}, "+wire +nearby +meeting +people +relays +let_in"},

@@ -74,11 +74,15 @@ func (s standing) nearby() api.SeenBy {
 }
 
 func (s standing) meeting() api.SeenBy {
-	if s.settings.NoDHT || s.mode() != api.ModeOpen {
-		return api.SeenBy{Who: api.SeenByMeeting, Text: "Public meeting places are not used."}
+	switch {
+	case s.mode() != api.ModeOpen:
+		return api.SeenBy{Who: api.SeenByMeeting, Text: "Meeting places are not used."}
+	case s.settings.NoDHT:
+		return api.SeenBy{Who: api.SeenByMeeting, Sees: true,
+			Text: "Public meeting places are not used. Linnet leaves notes of where you are with other people's Linnet; which topics you follow they tell only to somebody who has their links."}
 	}
 	return api.SeenBy{Who: api.SeenByMeeting, Sees: true,
-		Text: "To find people whose addresses have changed, Linnet asks public meeting places. Those who run them can see your address. Which topics you follow only somebody can tell who has their links."}
+		Text: "To find people whose addresses have changed, Linnet leaves notes of where you are with other people's Linnet and at public meeting places. Which topics you follow they tell only to somebody who has their links."}
 }
 
 func (s standing) people() api.SeenBy {

@@ -3,6 +3,7 @@ package reach
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -19,8 +20,12 @@ type Contact struct {
 	Addrs [][]byte // multiaddrs without the peer id
 }
 
-// ParseAddress reads a multiaddr that ends in /p2p/ and a peer id.
+// ParseAddress reads a multiaddr that ends in /p2p/ and a peer id, or a line for a
+// pluggable transport, such as "obfs4 192.0.2.1:443 12D3KooW… cert=…".
 func ParseAddress(s string) (Contact, error) {
+	if strings.ContainsAny(strings.TrimSpace(s), " \t") {
+		return parsePTLine(s)
+	}
 	info, err := peer.AddrInfoFromString(s)
 	if err != nil {
 		return Contact{}, fmt.Errorf("%w: %.200q: %v; an example is /ip4/192.0.2.1/tcp/4040/p2p/12D3KooW…", ErrAddress, s, err)
@@ -79,6 +84,7 @@ func (h *Host) ours() []ma.Multiaddr {
 			out = near
 		}
 	}
+	slices.SortStableFunc(out, worth) // links are short
 	return out
 }
 
@@ -108,7 +114,7 @@ func (h *Host) Contact(id string) (Contact, bool) {
 			addrs = append(addrs, a)
 		}
 	}
-	for _, a := range h.host.Peerstore().Addrs(p) {
+	for _, a := range slices.SortedFunc(slices.Values(h.host.Peerstore().Addrs(p)), worth) {
 		if !manet.IsIPLoopback(a) && isTellable(a) && !slices.ContainsFunc(addrs, a.Equal) {
 			addrs = append(addrs, a)
 		}

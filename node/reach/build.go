@@ -45,6 +45,12 @@ func (h *Host) build(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Settings.Mode == ModeOpen || cfg.Settings.Mode == ModeCovert {
+		if h.programs, err = parsePrograms(h.ctx, cfg.Transports); err != nil {
+			return err
+		}
+		h.ladder.programs = len(h.programs)
+	}
 	if cfg.Bridge != nil {
 		if err := cfg.Bridge.checkPublic(); err != nil {
 			return err
@@ -138,6 +144,7 @@ func (h *Host) transports(cfg Config) []libp2p.Option {
 		}),
 		libp2p.Transport(func(k crypto.PrivKey, m *quicreuse.ConnManager, psk pnet.PSK, g connmgr.ConnectionGater, r network.ResourceManager) (*rung, error) {
 			t, err := libp2pquic.NewTransport(k, m, psk, g, r)
+			h.ladder.probe = func(x trial) { h.seeThrough(t, x) }
 			return &rung{t, quicLimit, h.ladder.tell}, err
 		}),
 	}
@@ -153,6 +160,26 @@ func (h *Host) transports(cfg Config) []libp2p.Option {
 func (h *Host) rung(c *conduit, u transport.Upgrader, r network.ResourceManager, limit time.Duration) *rung {
 	c.upgrader, c.resources = metered{u, h.wires}, r
 	return &rung{c, limit, h.ladder.tell}
+}
+
+// seeThrough dials what was given up once more, beside the line that there is, to
+// know whether it would have worked. Nothing is said by it.
+func (h *Host) seeThrough(by transport.Transport, t trial) {
+	if h.ctx.Err() != nil {
+		return
+	}
+	h.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(h.ctx, quicLimit)
+		defer cancel()
+		begun := time.Now()
+		c, err := by.Dial(ctx, t.addr, t.peer)
+		if err == nil {
+			_ = c.Close()
+		}
+		if h.ctx.Err() == nil {
+			h.ladder.seen(trial{peer: t.peer, addr: t.addr, begun: begun, took: time.Since(begun), err: err})
+		}
+	})
 }
 
 // insideTransport dials what inside addresses stand for, and has a bridge's guests
@@ -190,6 +217,8 @@ func (h *Host) dialInside(ctx context.Context, a ma.Multiaddr, p peer.ID) (net.C
 		return h.front.Veil(ctx, at, x.door)
 	case insideDrip:
 		return h.front.Drip(ctx, at, x.door)
+	case insidePT:
+		return h.dialPT(ctx, x, at)
 	case insideTor:
 		return h.proxy.dial(ctx, at)
 	}

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,6 +36,14 @@ var bridgesKnown = errors.Join(
 			func(string) ([]byte, error) { return nil, errDoor }, // the text has no door in it
 			func([]byte) (string, error) { return "secret", nil },
 			func(b []byte) error { _, err := decodeDoor(b); return err },
+		),
+	}),
+	ma.AddProtocol(ma.Protocol{
+		Name: ptName, Code: protocolPT, VCode: ma.CodeToVarint(protocolPT), Size: ma.LengthPrefixedVarSize,
+		Transcoder: ma.NewTranscoderFromFunctions(
+			base64.RawURLEncoding.DecodeString,
+			func([]byte) (string, error) { return "secret", nil },
+			func(b []byte) error { _, err := decodePT(b); return err },
 		),
 	}),
 	ma.AddProtocol(ma.Protocol{
@@ -120,14 +129,14 @@ func splitBridge(a ma.Multiaddr) (at netip.AddrPort, door []byte, ok bool) {
 // isSecret reports whether an address must not be told to others.
 func isSecret(a ma.Multiaddr) bool {
 	for _, c := range a {
-		if c.Code() == protocolBridge {
+		if c.Code() == protocolBridge || c.Code() == protocolPT {
 			return true
 		}
 	}
 	return false
 }
 
-// IsSecret reports whether a binary multiaddr has the door of a bridge in it, and must
+// IsSecret reports whether a binary multiaddr has a way into a bridge in it, and must
 // not be told to others.
 func IsSecret(addr []byte) bool {
 	if knowBridges() != nil {

@@ -10,9 +10,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 
 	"github.com/linnet-im/linnet/node/reach/front"
 )
@@ -41,6 +43,9 @@ type Config struct {
 
 	Settings Settings      // a person's choices; LANOnly and NoMDNS above add to them
 	Bridge   *BridgeConfig // nil: this node is no bridge
+	// Transports are programs for pluggable transports, as lines of the kind
+	// "obfs4 exec /usr/bin/obfs4proxy"; none is started before an address needs it.
+	Transports []string
 	// MayRelay says whom this node helps to be reached, once others can reach it by
 	// themselves; nil: nobody. Volunteer says that they can, whatever it finds out.
 	MayRelay  func(peer string) bool
@@ -57,15 +62,16 @@ type Host struct {
 	log      *slog.Logger
 	settings Settings
 
-	ladder  *ladder
-	paths   *paths
-	traffic *traffic
-	wires   *wires
-	front   *front.Client
-	proxy   *socks  // nil: none is set
-	bridge  *bridge // nil: this node is none
-	pulses  *pulses // nil: of a simulated network
-	clocks  clocks
+	ladder   *ladder
+	paths    *paths
+	traffic  *traffic
+	wires    *wires
+	front    *front.Client
+	proxy    *socks              // nil: none is set
+	bridge   *bridge             // nil: this node is none
+	programs map[string]*program // by the transports that they have
+	pulses   *pulses             // nil: of a simulated network
+	clocks   clocks
 
 	told   bool        // others can reach this node, it was said
 	public atomic.Bool // the same, found out
@@ -80,6 +86,7 @@ type Host struct {
 	climbs   map[peer.ID]*climb
 	outlooks []func()
 	watchers []func(peer string, connected bool)
+	movers   []func(peer string)
 	wake     chan struct{} // tells the keeper that something is due
 	closed   bool
 }
@@ -101,8 +108,9 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h.ladder.enter(lookAtPlace())
+	pulses := h.openPulses() // before anybody who comes is told of
 	h.begin()
-	if err := errors.Join(h.openPulses(), h.startRelay(cfg)); err != nil {
+	if err := errors.Join(pulses, h.startRelay(cfg)); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	h.wg.Go(h.roam)
@@ -141,9 +149,10 @@ func newHost(cfg Config) *Host {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Host{
 		log: cfg.Logger, settings: cfg.Settings, ctx: ctx, cancel: cancel,
-		ladder: newLadder(cfg), paths: newPaths(), traffic: newTraffic(), wires: newWires(),
+		ladder: newLadder(cfg), traffic: newTraffic(), wires: newWires(),
 		kept: map[peer.ID]*target{}, climbs: map[peer.ID]*climb{}, wake: make(chan struct{}, 1),
 	}
+	h.paths = h.ladder.paths
 	h.ladder.changed = h.outlookChanged
 	if s := cfg.Settings.SOCKS; s != "" {
 		h.proxy = &socks{addr: s}
@@ -178,6 +187,12 @@ func (h *Host) begin() {
 		},
 	})
 	h.wg.Go(h.keep)
+	news, err := h.host.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted), eventbus.BufSize(64))
+	if err != nil {
+		h.log.Warn("reach: no news of addresses", "err", err)
+		return
+	}
+	h.wg.Go(func() { h.refresh(news) })
 }
 
 // LibP2P is for the rooms that speak over streams. It stays owned by h.
@@ -199,6 +214,7 @@ func (h *Host) Close() error {
 	h.cancel()
 	err := h.host.Close()
 	h.wg.Wait()
+	h.closePrograms()
 	h.ladder.keep()
 	return err
 }

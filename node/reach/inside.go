@@ -61,6 +61,7 @@ type path struct {
 	peer peer.ID
 	at   ma.Multiaddr // IP and port, for limits and for dialling
 	door front.Door   // of veil and drip
+	pt   ptLine       // of pt
 }
 
 // paths are the inside addresses of one host.
@@ -116,6 +117,19 @@ func anyHandle() (handle [handleSize]byte) {
 	return handle
 }
 
+// ground is the plain address under an inside one, and any other address itself: two
+// ways to one place share its fate.
+func (p *paths) ground(a ma.Multiaddr) string {
+	if _, handle, ok := splitInside(a); ok {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if x, ok := p.m[handle]; ok {
+			return string(x.at.Bytes())
+		}
+	}
+	return string(a.Bytes())
+}
+
 func insideAddr(way byte, handle [handleSize]byte) ma.Multiaddr {
 	b := append(ma.CodeToVarint(protocolInside), way)
 	a, err := ma.NewMultiaddrBytes(append(b, handle[:]...))
@@ -147,6 +161,10 @@ func isTellable(a ma.Multiaddr) bool { return !isSecret(a) && !isInside(a) }
 func (h *Host) within(info peer.AddrInfo) peer.AddrInfo {
 	out := peer.AddrInfo{ID: info.ID}
 	for _, a := range info.Addrs {
+		if isPT(a) {
+			out.Addrs = append(out.Addrs, h.throughPT(info.ID, a)...)
+			continue
+		}
 		if isSecret(a) {
 			out.Addrs = append(out.Addrs, h.throughDoor(info.ID, a)...)
 			continue

@@ -35,7 +35,7 @@ const (
 
 	stallLasts  = 10 * time.Minute // for which a stall counts against a way to the same peer
 	stallDelay  = 6 * time.Second
-	deadDelay   = 3 * time.Second // of the very address
+	deadDelay   = 3 * time.Second // of the very place
 	recentBad   = time.Hour       // for which a failure weighs on this network
 	failedDelay = 2 * time.Second
 	goodLasts   = 7 * 24 * time.Hour
@@ -50,9 +50,12 @@ const (
 // dial ranker and hears of every dial, line and stall.
 type ladder struct {
 	settings Settings
+	programs int // for pluggable transports
+	paths    *paths
 	secret   []byte // for names of networks
 	remember func([]byte)
-	changed  func() // called without the lock when the outlook may have changed
+	probe    func(trial) // sees a dial through that was given up; nil: none is
+	changed  func()      // called without the lock when the outlook may have changed
 
 	world bool // for tests: loopback is the world, not the local network
 
@@ -67,6 +70,7 @@ type ladder struct {
 	stalls  map[peer.ID]map[WayName]time.Time // ways whose line to a peer went dead
 	dead    map[string]time.Time              // addresses whose line went dead
 	lately  map[WayName]*lately
+	probed  time.Time // on this network
 }
 
 // reached is how a peer was reached last.
@@ -78,7 +82,7 @@ type reached struct {
 
 func newLadder(cfg Config) *ladder {
 	l := &ladder{
-		settings: cfg.Settings, secret: cfg.Key, remember: cfg.Remember, changed: func() {},
+		settings: cfg.Settings, paths: newPaths(), secret: cfg.Key, remember: cfg.Remember, changed: func() {},
 		owners: map[string]peer.ID{}, climbs: map[peer.ID]int{}, tries: map[peer.ID][]trial{}, reached: map[peer.ID]reached{},
 		stalls: map[peer.ID]map[WayName]time.Time{}, lately: map[WayName]*lately{}, dead: map[string]time.Time{},
 	}
@@ -152,9 +156,12 @@ func (l *ladder) rank(addrs []ma.Multiaddr) []network.AddrDelay {
 	var out []network.AddrDelay
 	straight := 0
 	for _, w := range wayOrder {
-		for i, a := range alternate(byWay[w]) {
+		addrs := alternate(byWay[w])
+		dead := func(a ma.Multiaddr) bool { return now.Sub(l.dead[l.paths.ground(a)]) < stallLasts }
+		slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int { return boolInt(dead(a)) - boolInt(dead(b)) })
+		for i, a := range addrs {
 			d := l.startLocked(w, l.owners[string(a.Bytes())], now) + l.spreadOf(w, i, a)
-			if now.Sub(l.dead[string(a.Bytes())]) < stallLasts {
+			if dead(a) && !isInside(a) { // by another roundabout way the same place may be fine
 				d += deadDelay
 			}
 			if w == WayQUIC || w == WayTCP || w == WayLAN {
@@ -166,6 +173,13 @@ func (l *ladder) rank(addrs []ma.Multiaddr) []network.AddrDelay {
 		}
 	}
 	return fromZero(out)
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (l *ladder) spreadOf(w WayName, i int, a ma.Multiaddr) time.Duration {

@@ -46,6 +46,7 @@ func (w *wayMemory) badSince() time.Time {
 // memory is what worked on which network.
 type memory struct {
 	networks map[string]*networkMemory
+	nowhere  networkMemory // where there is no network to name
 }
 
 type networkMemory struct {
@@ -53,10 +54,15 @@ type networkMemory struct {
 	ways map[WayName]*wayMemory
 }
 
-func newMemory() *memory { return &memory{networks: map[string]*networkMemory{}} }
+func newMemory() *memory {
+	return &memory{networks: map[string]*networkMemory{}, nowhere: networkMemory{ways: map[WayName]*wayMemory{}}}
+}
 
 // at returns what is known of a network, and makes room for it where it is new.
 func (m *memory) at(network string) *networkMemory {
+	if network == "" {
+		return &m.nowhere
+	}
 	n := m.networks[network]
 	if n == nil {
 		if len(m.networks) >= maxNetworks {

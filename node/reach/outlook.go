@@ -33,6 +33,7 @@ const (
 	outran     = 3  // as often as the quicker way took
 	leastRace  = 200 * time.Millisecond
 	fewHints   = 3
+	probeEvery = 10 * time.Minute
 	stallTells = 10 * time.Second // within which another way must lead to the peer, to show that it was the way's fault
 	leastSkew  = 30 * time.Second
 )
@@ -49,6 +50,10 @@ func (l *ladder) tell(t trial) {
 	l.mu.Lock()
 	w := l.wayOfLocked(t.addr)
 	var news bool
+	if t.moot && l.unsureLocked(w, t) {
+		l.probed = time.Now()
+		l.probe(t)
+	}
 	switch {
 	case t.err == nil:
 		news = l.reachedLocked(t.peer, w, t.took)
@@ -143,6 +148,35 @@ func (l *ladder) failedLocked(w WayName, t trial) bool {
 	return true
 }
 
+// unsureLocked reports whether a dial that was given up should be seen through: QUIC
+// goes first, so that where another way was quicker it may be blocked.
+func (l *ladder) unsureLocked(w WayName, t trial) bool {
+	r, ok := l.reached[t.peer]
+	return l.probe != nil && w == WayQUIC && ok && r.way != w && t.took >= leastRace && time.Since(r.when) < triesCount &&
+		l.latelyLocked(w).state == WayUntried && time.Since(l.probed) > probeEvery
+}
+
+// seen hears how a dial ended that was seen through.
+func (l *ladder) seen(t trial) {
+	l.mu.Lock()
+	w := l.wayOfLocked(t.addr)
+	var news bool
+	if t.err == nil {
+		k, la := l.memory.at(l.name).way(w), l.latelyLocked(w)
+		k.worked = time.Now()
+		k.tried, k.succeeded = min(k.tried+1, maxCount), min(k.succeeded+1, maxCount)
+		news = la.state != WayWorks
+		la.state, la.since, la.why = WayWorks, k.worked, ""
+	} else {
+		l.reasonLocked(w, t)
+		news = l.faultLocked(w, reason(t.err), false)
+	}
+	l.mu.Unlock()
+	if news {
+		l.announce()
+	}
+}
+
 // outranLocked: another way was quicker. Where it had no head start and was far
 // quicker, that says something.
 func (l *ladder) outranLocked(w WayName, t trial) bool {
@@ -202,6 +236,8 @@ func reason(err error) string {
 		return "somebody else answers in the bridge's place"
 	case errors.Is(err, front.ErrSite):
 		return "the bridge does not know this pass any more"
+	case errors.Is(err, front.ErrFull):
+		return "the bridge is full"
 	case errors.Is(err, syscall.ECONNREFUSED) || has("connection refused"):
 		return "the computer there refused"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), has("unreachable", "no route"):
@@ -212,6 +248,8 @@ func reason(err error) string {
 		return "connections were cut off while they began"
 	case has("peer id mismatch", "peer IDs don't match"):
 		return "somebody else answers there"
+	case errors.Is(err, errProgram):
+		return "the program of the pluggable transport does not run"
 	case errors.Is(err, errProxy), has("socks"):
 		return "the proxy did not let it through"
 	case has("rate limit", "limit exceeded", "resource limit"):
@@ -227,8 +265,9 @@ func (l *ladder) stall(p peer.ID, a ma.Multiaddr, w WayName) {
 	defer l.mu.Unlock()
 	if len(l.dead) >= maxOwners {
 		clear(l.dead)
+		l.probed = time.Time{}
 	}
-	l.dead[string(a.Bytes())] = time.Now()
+	l.dead[l.paths.ground(a)] = time.Now()
 	if w == WayLAN {
 		return
 	}
@@ -322,7 +361,11 @@ func (l *ladder) wayLocked(name WayName, peers int, connected time.Time) Way {
 	if k := l.memory.at(l.name).ways[name]; k != nil {
 		w.Tried, w.Worked = k.tried, k.succeeded
 	}
-	if why := l.settings.forbids(name); why != "" && peers == 0 {
+	why := l.settings.forbids(name)
+	if name == WayPT && why == "" && l.programs == 0 {
+		why = "no program for pluggable transports is set"
+	}
+	if why != "" && peers == 0 {
 		return Way{Name: name, State: WayOff, Why: why}
 	}
 	if peers > 0 && w.State != WayWorks { // somebody came by it, or the line outlasts what made others fail

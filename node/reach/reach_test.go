@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" { // the test's own pluggable transport, see TestProgram
+		runProgram()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const anyTCP = "/ip4/127.0.0.1/tcp/0"
 

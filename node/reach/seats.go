@@ -165,7 +165,7 @@ func (s *seats) candidates() []peer.ID {
 		if _, held := s.held[p]; held {
 			continue
 		}
-		if !slices.ContainsFunc(s.host.host.Network().ConnsToPeer(p), isOwnStraight) {
+		if !slices.ContainsFunc(s.host.host.Network().ConnsToPeer(p), isOwnStraight) || s.host.peerSpeaks(p, ipfsProtocol) {
 			continue
 		}
 		if speaks, err := s.host.host.Peerstore().SupportsProtocols(p, proto.ProtoIDv2Hop); err == nil && len(speaks) > 0 {

@@ -2,9 +2,12 @@ package front
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -46,7 +49,11 @@ func TestHandshakes(t *testing.T) {
 					t.Fatalf("handshake %d: %v", i, err)
 				}
 				_ = conn.Close()
-				checkHello(t, <-hellos)
+				h := <-hellos
+				checkHello(t, h)
+				if i == 0 {
+					checkFingerprint(t, look, h)
+				}
 			}
 		})
 	}
@@ -70,6 +77,56 @@ func checkHello(t *testing.T, h *tls.ClientHelloInfo) {
 			t.Error("it offers settings for HTTP/2, which it does not offer")
 		}
 	}
+}
+
+// checkFingerprint holds a handshake against captures of real browsers that others
+// have published. Chrome's HTTP/2 settings, which are left out for a WebSocket, count
+// in its capture.
+func checkFingerprint(t *testing.T, look string, h *tls.ClientHelloInfo) {
+	t.Helper()
+	extensions := h.Extensions
+	if look == "chrome" || look == "edge" {
+		extensions = append(slices.Clone(extensions), 17613)
+	}
+	want := map[string]string{
+		"chrome": "8daaf6152771_d8a2da3f94cd", "edge": "8daaf6152771_d8a2da3f94cd", // Chrome 143
+		"safari": "a09f3c656075_e42f34c56612", "ios": "a09f3c656075_e42f34c56612", // Safari 26.0.1
+	}[look]
+	if got := ja4(h, extensions); want != "" && got != want {
+		t.Errorf("JA4 %s, real ones %s", got, want)
+	}
+	if look == "firefox" { // 149, by JA3 without the order; the order is that of 134
+		order := []uint16{0, 23, 65281, 10, 11, 35, 16, 5, 34, 18, 51, 43, 13, 45, 28, 27, 65037}
+		groups := []tls.CurveID{4588, 29, 23, 24, 25, 256, 257}
+		if !slices.Equal(h.Extensions, order) || !slices.Equal(h.SupportedCurves, groups) {
+			t.Errorf("extensions %v, groups %v", h.Extensions, h.SupportedCurves)
+		}
+	}
+}
+
+// ja4 returns the parts b and c of a JA4 fingerprint.
+func ja4(h *tls.ClientHelloInfo, extensions []uint16) string {
+	grease := func(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
+	hexes := func(all []uint16, sorted bool) string {
+		var s []string
+		for _, v := range all {
+			if !grease(v) {
+				s = append(s, fmt.Sprintf("%04x", v))
+			}
+		}
+		if sorted {
+			slices.Sort(s)
+		}
+		return strings.Join(s, ",")
+	}
+	short := func(s string) string { sum := sha256.Sum256([]byte(s)); return hex.EncodeToString(sum[:6]) }
+	// The server's name and ALPN do not count.
+	extensions = slices.DeleteFunc(slices.Clone(extensions), func(e uint16) bool { return e == 0 || e == 16 })
+	var schemes []uint16
+	for _, s := range h.SignatureSchemes {
+		schemes = append(schemes, uint16(s))
+	}
+	return short(hexes(h.CipherSuites, true)) + "_" + short(hexes(extensions, true)+"_"+hexes(schemes, false))
 }
 
 // TestKnownHellos: every handshake that a record may name can be made.

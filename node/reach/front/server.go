@@ -29,6 +29,8 @@ type Config struct {
 
 	MaxGuests  int // at once; 0: 512
 	MaxPerPass int // at once with one pass; 0: 16
+
+	dialSite func(ctx context.Context, network, addr string) (net.Conn, error) // in tests
 }
 
 // Server is the bridge's side. Its methods are safe for concurrent use.
@@ -55,7 +57,8 @@ func Open(l net.Listener, cfg Config) (*Server, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	s.SetPasses(cfg.Passes)
-	s.wg.Go(func() { _ = s.http.ServeTLS(l, "", "") }) // ends with Close
+	crowd := &crowd{Listener: l, places: make(chan struct{}, connectionsMost), closed: make(chan struct{})}
+	s.wg.Go(func() { _ = s.http.ServeTLS(crowd, "", "") }) // ends with Close
 	s.wg.Go(s.takeDrips)
 	return s, nil
 }

@@ -23,21 +23,22 @@ type site struct {
 
 func newSite(cfg Config, name string) (*site, error) {
 	if cfg.Site != "" {
-		return borrowed(cfg.Site)
+		return borrowed(cfg)
 	}
 	return &site{Handler: madeUp(cfg.Key, name), close: func() {}}, nil
 }
 
 // borrowed shows a real site. Nothing of the visitor goes there but the request: a
 // log there must not tell who came.
-func borrowed(address string) (*site, error) {
-	u, err := url.Parse(address)
+func borrowed(cfg Config) (*site, error) {
+	u, err := url.Parse(cfg.Site)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("front: the site %.100q to show is no http:// or https:// address", address)
+		return nil, fmt.Errorf("front: the site %.100q to show is no http:// or https:// address", cfg.Site)
 	}
 	transport := &http.Transport{
 		DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
 		ResponseHeaderTimeout: 30 * time.Second, ForceAttemptHTTP2: true,
+		DialContext: cfg.dialSite,
 	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
