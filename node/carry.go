@@ -27,10 +27,16 @@ const (
 	carryRetry  = 30 * time.Second
 	carryCalls  = 4096 // that are remembered
 	carryMoment = 20 * time.Second
+
+	carryNothing = "?" // in the place of a link, in the question whether topics are carried
 )
 
-// carry follows a topic for a guest. It reports whether the topic is followed here.
+// carry follows a topic for a guest. It reports whether the topic is followed here;
+// of no topic, whether topics are carried for that guest at all.
 func (n *Node) carry(id TopicID, peer, link string) bool {
+	if id == (TopicID{}) {
+		return n.mayCarry(peer)
+	}
 	t, err := n.Topic(id)
 	if err != nil && !n.mayCarry(peer) {
 		return false
@@ -207,10 +213,14 @@ func (n *Node) ownBridges() (out []string) {
 }
 
 // askCarrier asks one bridge to carry a topic, and returns when it may be asked again.
+// One that carries nothing is not told of any topic.
 func (n *Node) askCarrier(t *Topic, bridge string) time.Duration {
 	ctx, cancel := context.WithTimeout(t.ctx, carryMoment)
 	defer cancel()
-	err := n.asker.Carry(ctx, bridge, t.id, t.linkToCarry())
+	err := n.asker.Carry(ctx, bridge, TopicID{}, carryNothing)
+	if err == nil {
+		err = n.asker.Carry(ctx, bridge, t.id, t.linkToCarry())
+	}
 	if err == nil {
 		return carryDay
 	}

@@ -27,6 +27,7 @@ func carried(t *testing.T, n *node.Node) (out []*node.Topic) {
 // TestCarry: somebody who reaches a bridge and nobody else takes part in topics of
 // which the bridge had nothing, also private ones, which it cannot read.
 func TestCarry(t *testing.T) {
+	t.Parallel() // it waits for clocks, most of the time
 	dir := t.TempDir()
 	cfg := node.Config{Dir: dir, Bridge: &node.BridgeConfig{Listen: "127.0.0.1:0", Carry: true}}
 	bridge := openConfig(t, cfg)
@@ -115,6 +116,11 @@ func TestCarryForGuestsOnly(t *testing.T) {
 	} {
 		if err := c.from.AskToCarry(t.Context(), c.to.Status().PeerID, news.ID(), c.link); !errors.Is(err, node.ErrNotCarried) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for b, want := range map[*node.Node]error{bridge: nil, plain: node.ErrNotCarried} {
+		if err := guest.AskToCarry(t.Context(), b.Status().PeerID, node.TopicID{}, "?"); !errors.Is(err, want) {
+			t.Errorf("whether topics are carried: %v, want %v", err, want)
 		}
 	}
 	if err := guest.AskToCarry(t.Context(), bridge.Status().PeerID, news.ID(), news.Link()); err != nil {

@@ -72,10 +72,12 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	handed chan handed
+	spare  spare
 	people people
 	post   post
 	hints  hints
 	narrow narrow
+	moves  chan string   // peers that are elsewhere now
 	meets  chan struct{} // one for each node found at a meeting place that is visited
 	passes passes
 
@@ -99,14 +101,29 @@ type Node struct {
 // nothing: after an error there is no goroutine and no lock left. Errors match
 // ErrLocked, ErrPassphrase, ErrKeyring, ErrNoSecret, ErrUnfinished, ErrInUse, ErrNewerFormat,
 // ErrDamaged, ErrWrongKey, ErrDiskFull or ErrBadAddress where one of them is the cause.
-func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
+//
+// A store that is damaged beyond what can be put right in its place is left where it
+// is, under another name, and the node goes on as a new device of the same person
+// with what a second copy and the rest of the store give: see [Node.Rescue].
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	n, err := open(ctx, cfg)
+	if !errors.Is(err, ErrDamaged) || cfg.Host != nil || cfg.vault != nil {
+		return n, err
+	}
+	if failed := rescue(ctx, cfg, err); failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	return open(ctx, cfg)
+}
+
+func open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("node: Config.Dir is empty, name a data folder")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024)}
+	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024), spare: spare{wake: make(chan struct{}, 1)}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.keepVault, n.cfg.lendVault = cfg.lendVault, false
 	defer func() {
@@ -144,6 +161,9 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	if err := n.openFolders(); err != nil {
+		return nil, err
+	}
+	if err := n.openSpare(ctx); err != nil {
 		return nil, err
 	}
 	n.wg.Go(n.seekCarriers)
@@ -191,6 +211,9 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.host.Watch(n.lineChanged)
 	n.host.WatchOutlook(n.bell.node)
 	n.wg.Go(n.tellNarrow)
+	n.moves = make(chan string, maxMoves)
+	n.host.WatchMoves(n.moved)
+	n.wg.Go(n.noteMoves)
 	n.meets = make(chan struct{}, meetAtOnce)
 	n.host.Meet(n.meetingPlaces, n.foundAt)
 	return nil
@@ -232,6 +255,7 @@ func (n *Node) Close() error {
 		errs = append(errs, n.host.Close())
 	}
 	n.wg.Wait()
+	errs = append(errs, n.closeSpare())
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
@@ -282,6 +306,7 @@ func (n *Node) SetName(ctx context.Context, name string) error {
 	n.name = name
 	n.mu.Unlock()
 	n.bell.node()
+	poke(n.spare.wake)
 	return nil
 }
 

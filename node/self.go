@@ -39,6 +39,9 @@ const (
 func (n *Node) loadSelf(ctx context.Context) error {
 	seed, err := n.store.State(keyDevice)
 	if errors.Is(err, storage.ErrNotFound) {
+		if n.hasSpare() { // there was somebody
+			return fmt.Errorf("%w: who this is cannot be read", ErrDamaged)
+		}
 		return n.makeSelf(ctx)
 	}
 	if err != nil {
@@ -160,6 +163,38 @@ func (n *Node) met(ctx context.Context, peer string, c reach.Contact) error {
 		return err
 	}
 	return n.commit(ctx, storage.Batch{State: []storage.KV{{Key: prefixPeer + peer, Value: row}}})
+}
+
+// maxMoves is how many peers that have moved wait to be noted. One that finds no room is
+// noted when it is met next.
+const maxMoves = 64
+
+// moved is called by reach, which must not be held up.
+func (n *Node) moved(peer string) {
+	select {
+	case n.moves <- peer:
+	default:
+	}
+}
+
+// noteMoves remembers where peers are that have moved, until the node closes. Only
+// those whom it remembers anyway: followers, and whom a person has named.
+func (n *Node) noteMoves() {
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case peer := <-n.moves:
+			if _, err := n.store.State(prefixPeer + peer); err != nil {
+				continue
+			}
+			if c, ok := n.host.Contact(peer); ok {
+				if err := n.met(n.ctx, peer, c); err != nil && n.ctx.Err() == nil {
+					n.log.Warn("node: remember where a peer is", "peer", peer, "err", err)
+				}
+			}
+		}
+	}
 }
 
 // meetAgain begins to dial everybody who is known: from links, from earlier, from Config.

@@ -19,6 +19,10 @@ const (
 	shunned  = 10 * time.Minute // for which one who sent what cannot be genuine is not asked
 	patient  = 2 * time.Second  // between two nudges of one peer that are heeded
 
+	spreadTo    = 3               // followers that are told when a comparison has brought something
+	spreadPause = 5 * time.Second // between two times
+	spreadWait  = 2 * time.Second // for all of them
+
 	onceMore  = 500 * time.Millisecond // to the next try after a comparison broke off; doubled up to quietly
 	whileNews = 5 * time.Second        // the same at most, while something is known to be missing
 )
@@ -147,8 +151,10 @@ func (r *Repairer) Missing(some bool) {
 
 // Run works until ctx ends.
 func (r *Repairer) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	pause, again := soon, onceMore
-	var due time.Time // of the next look at anybody
+	var due, spread time.Time // of the next look at anybody; when others were last told
 	for ctx.Err() == nil {
 		r.mu.Lock()
 		hurry := r.restless
@@ -170,6 +176,10 @@ func (r *Repairer) Run(ctx context.Context) {
 		}
 		if gained > 0 {
 			r.again(peers)
+			if time.Since(spread) > spreadPause {
+				spread = time.Now()
+				wg.Go(func() { r.spread(ctx, peers) }) // ends within spreadWait
+			}
 		}
 		broke := r.brokeOff()
 		// A few records are what gossip brings meanwhile anyway: no need to hurry.
@@ -203,6 +213,21 @@ func (r *Repairer) Run(ctx context.Context) {
 			due = time.Time{}
 		}
 		r.takeUpAgain()
+	}
+}
+
+// spread tells a few followers that there is news, which gossip does not bring: what
+// came from one side of a cut that has healed is on the other side with whoever has
+// a line there, and with nobody else.
+func (r *Repairer) spread(ctx context.Context, but []string) {
+	peers := slices.DeleteFunc(slices.Clone(r.keeper.Peers()), func(p string) bool { return slices.Contains(but, p) })
+	rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+	ctx, cancel := context.WithTimeout(ctx, spreadWait)
+	defer cancel()
+	for _, p := range peers[:min(len(peers), spreadTo)] {
+		if err := r.client.Nudge(ctx, p, r.topic); err != nil {
+			r.log.Debug("history: tell of news", "topic", r.topic, "peer", p, "err", err)
+		}
 	}
 }
 

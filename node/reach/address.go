@@ -84,6 +84,7 @@ func (h *Host) ours() []ma.Multiaddr {
 			out = near
 		}
 	}
+	slices.SortStableFunc(out, worth) // links are short
 	return out
 }
 
@@ -113,7 +114,7 @@ func (h *Host) Contact(id string) (Contact, bool) {
 			addrs = append(addrs, a)
 		}
 	}
-	for _, a := range h.host.Peerstore().Addrs(p) {
+	for _, a := range slices.SortedFunc(slices.Values(h.host.Peerstore().Addrs(p)), worth) {
 		if !manet.IsIPLoopback(a) && isTellable(a) && !slices.ContainsFunc(addrs, a.Equal) {
 			addrs = append(addrs, a)
 		}

@@ -1,5 +1,6 @@
 // Package reach gets this node to others: the libp2p host, where it listens,
-// whom it keeps connected to, and the local network (DESIGN.md §9).
+// whom it keeps connected to, the local network, volunteers' relays and holes in NATs,
+// and meeting places (DESIGN.md §9).
 //
 // It refuses to know topics, records and people; to it another node is a peer
 // id and some addresses. Its main type is [Host]. The libp2p host inside is for

@@ -10,9 +10,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 
 	"github.com/linnet-im/linnet/node/reach/front"
 )
@@ -84,6 +86,7 @@ type Host struct {
 	climbs   map[peer.ID]*climb
 	outlooks []func()
 	watchers []func(peer string, connected bool)
+	movers   []func(peer string)
 	wake     chan struct{} // tells the keeper that something is due
 	closed   bool
 }
@@ -184,6 +187,12 @@ func (h *Host) begin() {
 		},
 	})
 	h.wg.Go(h.keep)
+	news, err := h.host.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted), eventbus.BufSize(64))
+	if err != nil {
+		h.log.Warn("reach: no news of addresses", "err", err)
+		return
+	}
+	h.wg.Go(func() { h.refresh(news) })
 }
 
 // LibP2P is for the rooms that speak over streams. It stays owned by h.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 // How the keeper dials: with growing pauses, for ever.
@@ -22,7 +22,8 @@ const (
 
 // target is a peer that is to stay connected.
 type target struct {
-	info      peer.AddrInfo
+	info      peer.AddrInfo  // as links and others have it
+	own       []ma.Multiaddr // as the peer says itself
 	connected bool
 	dialling  bool
 	pause     time.Duration
@@ -50,7 +51,7 @@ func (h *Host) Keep(c Contact) error {
 		return nil
 	}
 	info = h.within(info)
-	h.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.PermanentAddrTTL)
+	h.host.Peerstore().AddAddrs(info.ID, info.Addrs, toldFor)
 	h.mu.Lock()
 	t := h.kept[info.ID]
 	if t == nil {
@@ -60,6 +61,7 @@ func (h *Host) Keep(c Contact) error {
 		t = &target{seen: time.Now(), connected: h.connected(info.ID)}
 		h.kept[info.ID] = t
 	}
+	info.Addrs = merge(info.Addrs, t.info.Addrs, maxAddrs)
 	t.info, t.pause, t.due = info, 0, time.Now()
 	h.mu.Unlock()
 	h.poke()
@@ -175,7 +177,7 @@ func (h *Host) dialDue() time.Duration {
 		}
 		busy++
 		t.dialling = true
-		info := t.info
+		info := peer.AddrInfo{ID: t.info.ID, Addrs: t.addrs()}
 		h.wg.Go(func() { h.redial(info) })
 	}
 	return next

@@ -171,7 +171,7 @@ func (h *Host) climbOne(p peer.ID, best int, now time.Time) {
 	c.busy = true
 	c.pause = min(moreClimb*c.pause, lastClimb)
 	c.due = now.Add(jitter(c.pause))
-	info := t.info
+	info := peer.AddrInfo{ID: t.info.ID, Addrs: t.addrs()}
 	h.mu.Unlock()
 	h.wg.Go(func() {
 		h.tryBetter(info, best)

@@ -116,6 +116,26 @@ func TestHeldAsks(t *testing.T) {
 	})
 }
 
+// TestSlowBody sends the head of a request, and its body never: the server does not
+// wait for long.
+func TestSlowBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, Limits{})
+		conn, err := p.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now()
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: example.org\r\nContent-Length: 42\r\n\r\n\x01\x02")
+		conn.SetDeadline(at.Add(time.Minute))
+		b := make([]byte, 12)
+		if _, err := io.ReadFull(conn, b); err != nil || string(b) != "HTTP/1.1 400" || time.Since(at) != bodyFor {
+			t.Errorf("after %v: %q, %v", time.Since(at), b, err)
+		}
+		conn.Close()
+	})
+}
+
 // TestOpenedButNeverAccepted opens and leaves session after session while nobody
 // accepts: the server does not keep all of them.
 func TestOpenedButNeverAccepted(t *testing.T) {

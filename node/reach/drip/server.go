@@ -91,10 +91,10 @@ func receive(w http.ResponseWriter, r *http.Request) (ask, error) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(bodyFor)) // what cannot set it has no slow clients
 	body, err := io.ReadAll(io.LimitReader(r.Body, askHead+maxData+1))
-	_ = rc.SetReadDeadline(time.Time{})
 	if err != nil {
-		return ask{}, err
+		return ask{}, err // the deadline stays: net/http would wait for the rest
 	}
+	_ = rc.SetReadDeadline(time.Time{})
 	return decodeAsk(body)
 }
 

@@ -312,3 +312,34 @@ func TestClose(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
+
+// BenchmarkVeil is what goes through a bridge by veil, TLS included.
+func BenchmarkVeil(b *testing.B) { benchmark(b, (*Client).Veil) }
+
+func benchmark(b *testing.B, way func(*Client, context.Context, string, Door) (net.Conn, error)) {
+	s := open(b, nil)
+	c := Client{Look: "chrome"}
+	conn, err := way(&c, b.Context(), s.Addr().String(), door(s, passOf(1)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	g, err := s.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(io.Discard, g)
+		_ = g.Close()
+	}()
+	chunk := make([]byte, 16<<10)
+	b.SetBytes(int64(len(chunk)))
+	for b.Loop() {
+		if _, err := conn.Write(chunk); err != nil {
+			b.Fatal(err)
+		}
+	}
+	_ = conn.Close()
+	<-done
+}

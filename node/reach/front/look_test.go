@@ -1,10 +1,14 @@
 package front
 
 import (
+	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -46,7 +50,11 @@ func TestHandshakes(t *testing.T) {
 					t.Fatalf("handshake %d: %v", i, err)
 				}
 				_ = conn.Close()
-				checkHello(t, <-hellos)
+				h := <-hellos
+				checkHello(t, h)
+				if i == 0 {
+					checkFingerprint(t, look, h)
+				}
 			}
 		})
 	}
@@ -70,6 +78,56 @@ func checkHello(t *testing.T, h *tls.ClientHelloInfo) {
 			t.Error("it offers settings for HTTP/2, which it does not offer")
 		}
 	}
+}
+
+// checkFingerprint holds a handshake against captures of real browsers that others
+// have published. Chrome's HTTP/2 settings, which are left out for a WebSocket, count
+// in its capture.
+func checkFingerprint(t *testing.T, look string, h *tls.ClientHelloInfo) {
+	t.Helper()
+	extensions := h.Extensions
+	if look == "chrome" || look == "edge" {
+		extensions = append(slices.Clone(extensions), 17613)
+	}
+	want := map[string]string{
+		"chrome": "8daaf6152771_d8a2da3f94cd", "edge": "8daaf6152771_d8a2da3f94cd", // Chrome 143
+		"safari": "a09f3c656075_e42f34c56612", "ios": "a09f3c656075_e42f34c56612", // Safari 26.0.1
+	}[look]
+	if got := ja4(h, extensions); want != "" && got != want {
+		t.Errorf("JA4 %s, real ones %s", got, want)
+	}
+	if look == "firefox" { // 149, by JA3 without the order; the order is that of 134
+		order := []uint16{0, 23, 65281, 10, 11, 35, 16, 5, 34, 18, 51, 43, 13, 45, 28, 27, 65037}
+		groups := []tls.CurveID{4588, 29, 23, 24, 25, 256, 257}
+		if !slices.Equal(h.Extensions, order) || !slices.Equal(h.SupportedCurves, groups) {
+			t.Errorf("extensions %v, groups %v", h.Extensions, h.SupportedCurves)
+		}
+	}
+}
+
+// ja4 returns the parts b and c of a JA4 fingerprint.
+func ja4(h *tls.ClientHelloInfo, extensions []uint16) string {
+	grease := func(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
+	hexes := func(all []uint16, sorted bool) string {
+		var s []string
+		for _, v := range all {
+			if !grease(v) {
+				s = append(s, fmt.Sprintf("%04x", v))
+			}
+		}
+		if sorted {
+			slices.Sort(s)
+		}
+		return strings.Join(s, ",")
+	}
+	short := func(s string) string { sum := sha256.Sum256([]byte(s)); return hex.EncodeToString(sum[:6]) }
+	// The server's name and ALPN do not count.
+	extensions = slices.DeleteFunc(slices.Clone(extensions), func(e uint16) bool { return e == 0 || e == 16 })
+	var schemes []uint16
+	for _, s := range h.SignatureSchemes {
+		schemes = append(schemes, uint16(s))
+	}
+	return short(hexes(h.CipherSuites, true)) + "_" + short(hexes(extensions, true)+"_"+hexes(schemes, false))
 }
 
 // TestKnownHellos: every handshake that a record may name can be made.
@@ -98,6 +156,52 @@ func TestLookIsKept(t *testing.T) {
 	}
 	if len(seen) != len(Looks())-1 || seen["go"] != 0 {
 		t.Errorf("chosen: %v", seen)
+	}
+}
+
+// TestBlockedBrowser: where a censor drops one browser's handshake, the next has its
+// turn, and stays once it works; a client that is told what to look like does not
+// look like anything else.
+func TestBlockedBrowser(t *testing.T) {
+	s := open(t, nil)
+	echo(t, s)
+	d := door(s, passOf(1))
+	first, err := (&Client{}).lookFor(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, look := range []string{"", first.Look} {
+		blocked := true
+		c := Client{Look: look, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err == nil && blocked {
+				_ = conn.Close()
+			}
+			return conn, err
+		}}
+		for i := range failsMost {
+			if now, _ := c.lookFor(d); now.Look != first.Look {
+				t.Fatalf("it looks like %s after %d", now.Look, i)
+			}
+			if _, err := c.Veil(t.Context(), s.Addr().String(), d); err == nil {
+				t.Fatal("it came through")
+			}
+		}
+		second, _ := c.lookFor(d)
+		if (second.Look == first.Look) != (look != "") {
+			t.Errorf("told %q, it looks like %s and then like %s", look, first.Look, second.Look)
+		}
+		blocked = false
+		for range 2 {
+			conn, err := c.Veil(t.Context(), s.Addr().String(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close()
+			if now, _ := c.lookFor(d); now.Look != second.Look {
+				t.Errorf("from %s it goes on to %s although it works", second.Look, now.Look)
+			}
+		}
 	}
 }
 

@@ -44,6 +44,7 @@ func TestPace(t *testing.T) {
 		}
 		done()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(starts) != 20 || most != parallel {
 			t.Fatalf("%d began, %d at once", len(starts), most)
 		}

@@ -57,7 +57,8 @@ func Open(l net.Listener, cfg Config) (*Server, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	s.SetPasses(cfg.Passes)
-	s.wg.Go(func() { _ = s.http.ServeTLS(l, "", "") }) // ends with Close
+	crowd := &crowd{Listener: l, places: make(chan struct{}, connectionsMost), closed: make(chan struct{})}
+	s.wg.Go(func() { _ = s.http.ServeTLS(crowd, "", "") }) // ends with Close
 	s.wg.Go(s.takeDrips)
 	return s, nil
 }
