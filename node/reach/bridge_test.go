@@ -156,8 +156,8 @@ func TestClimb(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.tryBetter(a.within(info), slices.Index(wayOrder, WayVeil))
-	if got := a.Way(b.ID()); got != WayTCP {
-		t.Fatalf("by %q", got)
+	if n := len(a.host.Network().ConnsToPeer(b.host.ID())); n != 2 || a.Way(b.ID()) != WayVeil {
+		t.Fatalf("%d lines, that in use by %q", n, a.Way(b.ID()))
 	}
 	if veil.IsClosed() {
 		t.Error("what works is cut before the new line has proved itself")

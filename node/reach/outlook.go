@@ -330,17 +330,16 @@ func (l *ladder) keep() {
 
 // Outlook tells how each way stands on the present network.
 func (h *Host) Outlook() Outlook {
-	peers := map[WayName]map[peer.ID]bool{}
-	since := map[WayName]time.Time{}
-	for _, c := range h.host.Network().Conns() {
-		if w := h.wayOfConn(c); !c.IsClosed() {
-			if peers[w] == nil {
-				peers[w] = map[peer.ID]bool{}
-			}
-			peers[w][c.RemotePeer()] = true
-			if t := c.Stat().Opened; since[w].IsZero() || t.Before(since[w]) {
-				since[w] = t
-			}
+	peers, since := map[WayName]int{}, map[WayName]time.Time{}
+	for _, p := range h.host.Network().Peers() {
+		c := h.line(p)
+		if c == nil {
+			continue
+		}
+		w := h.wayOfConn(c)
+		peers[w]++
+		if t := c.Stat().Opened; since[w].IsZero() || t.Before(since[w]) {
+			since[w] = t
 		}
 	}
 	out := Outlook{Public: h.Public()}
@@ -350,7 +349,7 @@ func (h *Host) Outlook() Outlook {
 	defer l.mu.Unlock()
 	out.Network = l.name
 	for _, name := range wayOrder {
-		out.Ways = append(out.Ways, l.wayLocked(name, len(peers[name]), since[name]))
+		out.Ways = append(out.Ways, l.wayLocked(name, peers[name], since[name]))
 	}
 	return out
 }
