@@ -36,6 +36,9 @@ type Config struct {
 	// Volunteer says that others can reach this node by themselves, whatever it finds out: it
 	// relays for its friends at once, as one does that was found to be reachable.
 	Volunteer bool
+	// Transports are programs for pluggable transports, as lines of the kind
+	// "obfs4 exec /usr/bin/obfs4proxy"; none is started before an address needs it.
+	Transports []string
 	// Bridge makes the node a bridge for people whose network is blocked; nil: it is none.
 	Bridge *BridgeConfig
 
@@ -183,7 +186,7 @@ func (n *Node) openHost(ctx context.Context) error {
 		}
 		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
-			Settings: n.settings, Bridge: n.bridgeConfig(), MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
+			Settings: n.settings, Bridge: n.bridgeConfig(), Transports: n.cfg.Transports, MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
