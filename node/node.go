@@ -87,6 +87,7 @@ type Node struct {
 	settings ReachSettings // in force until Close
 	bridging sync.Mutex    // held while bridges of others come and go
 
+	lines     chan struct{} // tells seekCarriers that a line has come or gone
 	carrying  sync.Mutex
 	carriedBy map[string]int // topics that a guest has had carried since the start; guarded by carrying
 
@@ -126,7 +127,10 @@ func open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024), spare: spare{wake: make(chan struct{}, 1)}}
+	n := &Node{
+		cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{},
+		handed: make(chan handed, 1024), lines: make(chan struct{}, 1), spare: spare{wake: make(chan struct{}, 1)},
+	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.keepVault, n.cfg.lendVault = cfg.lendVault, false
 	defer func() {
@@ -170,6 +174,9 @@ func open(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.wg.Go(n.seekCarriers)
+	if n.IsBridge() {
+		n.wg.Go(n.leaveCarried)
+	}
 	return n, n.meetAgain()
 }
 
