@@ -42,6 +42,7 @@ type Store struct {
 	view    view
 	journal journal
 	damage  damage
+	last    last
 	mended  []string // files that Open put right
 
 	stop   context.CancelFunc // ends the background check
@@ -80,16 +81,19 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, explain("open "+o.Dir, err)
 	}
+	s := &Store{opt: o, log: o.Logger, db: db, mended: mended}
 	defer func() {
 		if err != nil {
-			_ = db.Close() // the first error is the one that matters
+			_ = errors.Join(db.Close(), s.last.leave()) // the first error is the one that matters
 		}
 	}()
-	s := &Store{opt: o, log: o.Logger, db: db, mended: mended}
 	for _, name := range mended {
 		s.log.Warn("storage: a file was damaged and was put right", "file", name)
 	}
-	if err := s.checkOwn(ctx, dbKey); err != nil {
+	if err := errors.Join(checkLast(o.Dir, db.MaxVersion()), s.checkOwn(ctx, dbKey)); err != nil {
+		return nil, err
+	}
+	if err := s.last.open(o.Dir); err != nil {
 		return nil, err
 	}
 	if _, err := mendKeys(o.Dir, dbKey); err != nil { // there may be a new one
@@ -129,7 +133,10 @@ func (s *Store) Close() error {
 			verr = s.Check(context.Background())
 		}
 		s.view.close()
-		s.closed = errors.Join(verr, explain("close", s.db.Close()))
+		if s.closed = explain("close", s.db.Close()); s.closed == nil {
+			s.closed = s.last.close(s.opt.Dir)
+		}
+		s.closed = errors.Join(verr, s.closed)
 	})
 	return s.closed
 }
