@@ -51,6 +51,13 @@ func TestHostsRelay(t *testing.T) {
 	}
 }
 
+// TestHostsPublic: nobody has told the node outside that others can reach it. It finds
+// out when two of them have tried, and then it is a volunteer.
+func TestHostsPublic(t *testing.T) {
+	n := newNATs(t, "")
+	n.peopleWith(t, "run", "--no-browser")
+}
+
 // talk has two people write to each other, and waits for each post.
 func talk(t *testing.T, a, b *realHost) {
 	t.Helper()
@@ -129,13 +136,21 @@ func forward(t *testing.T, ns string) {
 // people starts the three. Both follow a topic that the volunteer carries.
 func (n *nats) people(t *testing.T) (a, b *realHost) {
 	t.Helper()
+	return n.peopleWith(t, "mirror")
+}
+
+// peopleWith is people with a volunteer that was started with other words.
+func (n *nats) peopleWith(t *testing.T, words ...string) (a, b *realHost) {
+	t.Helper()
 	program := buildProgram(t)
-	v := n.start(t, program, 0, "mirror")
+	v := n.start(t, program, 0, words...)
 	v.run("topic", "create", "Village", "--kind", "open")
 	link := strings.TrimSpace(v.run("link", "Village"))
 	a, b = n.start(t, program, 1), n.start(t, program, 2)
 	for _, h := range []*realHost{a, b} {
 		h.run("topic", "join", link)
+	}
+	for _, h := range []*realHost{a, b} {
 		h.until("it has a place with the volunteer", func() bool {
 			return slices.ContainsFunc(h.node().Addresses, func(a string) bool { return strings.Contains(a, "/p2p-circuit") })
 		})

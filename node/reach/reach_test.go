@@ -232,6 +232,9 @@ func idOf(t *testing.T, seed []byte) []byte {
 func FuzzContact(f *testing.F) {
 	f.Add(append([]byte{0x00, 0x24, 0x08, 0x01, 0x12, 0x20}, make([]byte, 32)...), []byte{4, 127, 0, 0, 1, 6, 0, 1})
 	f.Add([]byte("x"), []byte{})
+	circuit := ma.StringCast("/ip4/1.2.3.4/tcp/1/p2p/12D3KooWGC6TvWhfagaiFaGHnqLpoWZGpwmzZYpUJUqL7oiGHwL3/p2p-circuit").Bytes()
+	f.Add(append([]byte{0x00, 0x24, 0x08, 0x01, 0x12, 0x20}, make([]byte, 32)...), circuit)
+	f.Add([]byte("x"), append(circuit, circuit...))
 	f.Fuzz(func(t *testing.T, id, addr []byte) {
 		info, err := Contact{ID: id, Addrs: [][]byte{addr, addr}}.info()
 		if err != nil {
