@@ -72,6 +72,7 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	handed chan handed
+	spare  spare
 	people people
 	post   post
 	hints  hints
@@ -101,14 +102,29 @@ type Node struct {
 // nothing: after an error there is no goroutine and no lock left. Errors match
 // ErrLocked, ErrPassphrase, ErrKeyring, ErrNoSecret, ErrUnfinished, ErrInUse, ErrNewerFormat,
 // ErrDamaged, ErrWrongKey, ErrDiskFull or ErrBadAddress where one of them is the cause.
-func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
+//
+// A store that is damaged beyond what can be put right in its place is left where it
+// is, under another name, and the node goes on as a new device of the same person
+// with what a second copy and the rest of the store give: see [Node.Rescue].
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	n, err := open(ctx, cfg)
+	if !errors.Is(err, ErrDamaged) || cfg.Host != nil || cfg.vault != nil {
+		return n, err
+	}
+	if failed := rescue(ctx, cfg, err); failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	return open(ctx, cfg)
+}
+
+func open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("node: Config.Dir is empty, name a data folder")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024), lines: make(chan struct{}, 1)}
+	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024), lines: make(chan struct{}, 1), spare: spare{wake: make(chan struct{}, 1)}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.keepVault, n.cfg.lendVault = cfg.lendVault, false
 	defer func() {
@@ -146,6 +162,9 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	if err := n.openFolders(); err != nil {
+		return nil, err
+	}
+	if err := n.openSpare(ctx); err != nil {
 		return nil, err
 	}
 	n.wg.Go(n.seekCarriers)
@@ -240,6 +259,7 @@ func (n *Node) Close() error {
 		errs = append(errs, n.host.Close())
 	}
 	n.wg.Wait()
+	errs = append(errs, n.closeSpare())
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
@@ -290,6 +310,7 @@ func (n *Node) SetName(ctx context.Context, name string) error {
 	n.name = name
 	n.mu.Unlock()
 	n.bell.node()
+	poke(n.spare.wake)
 	return nil
 }
 

@@ -155,6 +155,7 @@ func (n *Node) addTopic(ctx context.Context, id TopicID, row topicRow, genesis *
 	if err := n.commit(ctx, b); err != nil {
 		return nil, fmt.Errorf("node: store the topic: %w", err)
 	}
+	defer poke(n.spare.wake)
 	return n.openTopic(id, row, nil)
 }
 
@@ -589,5 +590,6 @@ func (t *Topic) Leave(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("node: leave: %w", err)
 	}
+	poke(n.spare.wake)
 	return nil
 }

@@ -162,6 +162,19 @@ func TestClimb(t *testing.T) {
 	if veil.IsClosed() {
 		t.Error("what works is cut before the new line has proved itself")
 	}
+	// Where lines go dead, time proves nothing.
+	a.ladder.mu.Lock()
+	k := a.ladder.memory.at(a.ladder.name).way(WayVeil)
+	k.stalled = time.Now()
+	a.ladder.mu.Unlock()
+	for _, c := range a.host.Network().ConnsToPeer(b.host.ID()) {
+		if c != veil && a.proved(c, time.Now().Add(2*provesAt)) {
+			t.Error("the bridge's line is closed before the new one has carried what froze others")
+		}
+	}
+	a.ladder.mu.Lock()
+	k.stalled = time.Time{}
+	a.ladder.mu.Unlock()
 	a.climbAll(time.Now().Add(2 * provesAt))
 	until(t, a, "the bridge's line is closed", func() bool { return veil.IsClosed() })
 	if got := a.Way(b.ID()); got != WayTCP {

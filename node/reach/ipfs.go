@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/discovery/routing"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 // The public meeting place: the DHT of IPFS, which is nobody's. This node only asks
@@ -42,6 +43,13 @@ type public struct {
 	tell  time.Time // round, for all
 	busy  bool
 	done  chan struct{}
+}
+
+// leavesLoopback reports whether this node listens on more than this computer alone: if
+// not, nobody out there is to find it.
+func (h *Host) leavesLoopback() bool {
+	addrs, err := h.host.Network().InterfaceListenAddresses()
+	return err == nil && slices.ContainsFunc(addrs, func(a ma.Multiaddr) bool { return !manet.IsIPLoopback(a) && !isCircuit(a) })
 }
 
 // round goes there if that is due. Rounds take long, and run beside.

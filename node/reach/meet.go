@@ -102,7 +102,7 @@ func (m *meeting) run() {
 			}
 		}
 		m.forget()
-		if !m.host.settings.NoDHT {
+		if !m.host.settings.NoDHT && m.host.leavesLoopback() {
 			m.public.round(m, places)
 		}
 	}
@@ -137,10 +137,11 @@ func (m *meeting) visit(p Place) {
 	size := m.own.size()
 	if now.After(v.tell) || size > 2*v.size { // much of what is known by now was not told
 		if m.tell(m.own.talk, p.Secret) {
-			v.tell, v.size = now.Add(m.times(tellAgain)), size
+			v.tell = now.Add(m.times(tellAgain))
 		} else {
 			v.tell = now.Add(m.times(lookFirst))
 		}
+		v.size = size
 	}
 	switch {
 	case !p.Alone && !p.Few:

@@ -108,6 +108,9 @@ func TestPublicRounds(t *testing.T) {
 	if p.pause != 0 || !p.alone.IsZero() {
 		t.Error("it is still taken for alone")
 	}
+	if h.leavesLoopback() {
+		t.Error("a node that listens on loopback alone would go out")
+	}
 	if other := openWith(t, 2, func(c *Config) { c.LANOnly = true }); true {
 		other.Meet(func() []Place { t.Error("asked in LAN mode"); return nil }, nil)
 	}
