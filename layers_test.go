@@ -18,6 +18,7 @@ const module = "github.com/linnet-im/linnet"
 var rooms = map[string][]string{
 	"cmd/linnet":            {"desktop", "desktop/api", "desktop/client", "desktop/shell"},
 	"cmd/linnet-lab":        {"cmd/linnet-lab/scenes", "node", "node/history", "node/message", "node/reach", "node/reconcile", "node/record", "node/seal", "node/topic", "pubsub", "storage"},
+	"cmd/linnet-lab/scenes": {"cmd/linnet-lab/censor", "cmd/linnet-lab/netns", "desktop/api", "desktop/client"},
 	"cmd/linnet-lab/censor": {},
 	"cmd/linnet-lab/netns":  {},
 

@@ -45,6 +45,7 @@ type Options struct {
 	Tor       string   // host:port of Tor's SOCKS proxy: everything goes through it; overrides the stored settings of reach
 	Covert    bool     // bridges only; overrides them too
 	Bridge    *Bridge  // nil: this node is no bridge
+	Programs  []string // for pluggable transports, as lines of the kind "obfs4 exec /usr/bin/obfs4proxy"
 	Mirror    []string // links of topics to follow, keep and serve, without a page; nil: an ordinary run
 	JSON      bool     // write to Out for programs: one [Running]
 	// Passphrase is asked for a passphrase where the folder needs one; what it returns is
@@ -164,7 +165,7 @@ func (a *app) start(ctx context.Context) (err error) {
 	a.gate = gate.New(gate.Config{
 		Node: node.Config{
 			Dir: a.dir, Listen: a.o.Listen, LANOnly: a.o.LANOnly, NoMDNS: a.o.NoMDNS, Logger: a.log,
-			Reach: settings, Bridge: a.o.Bridge.node(), Erase: ownFiles(), Volunteer: a.o.Mirror != nil,
+			Reach: settings, Bridge: a.o.Bridge.node(), Transports: a.o.Programs, Erase: ownFiles(), Volunteer: a.o.Mirror != nil,
 		},
 		Opened: func(*node.Node) error { return a.rewrite() },
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/linnet-im/linnet/node/bundle"
+	"github.com/linnet-im/linnet/node/identity"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/vault"
 	"github.com/linnet-im/linnet/storage"
@@ -92,6 +93,14 @@ func (n *Node) Backup(ctx context.Context, w io.Writer, passphrase []byte, histo
 	if err != nil {
 		return err
 	}
+	if err := n.fillBackup(ctx, b, account, history); err != nil {
+		return fmt.Errorf("node: backup: %w", err)
+	}
+	return nil
+}
+
+// fillBackup writes all parts.
+func (n *Node) fillBackup(ctx context.Context, b *vault.BackupWriter, account identity.Account, history bool) error {
 	about, err := record.EncodeBody(aboutPart{Format: backupFormat, Created: time.Now().UnixMilli(), History: history})
 	if err != nil {
 		return err
@@ -112,7 +121,7 @@ func (n *Node) Backup(ctx context.Context, w io.Writer, passphrase []byte, histo
 		err = n.backupRecords(ctx, b.Part(partRecords), history)
 	}
 	if err != nil {
-		return fmt.Errorf("node: backup: %w", err)
+		return err
 	}
 	return b.Close()
 }

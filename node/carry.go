@@ -155,49 +155,74 @@ type carryCall struct {
 }
 
 // seekCarriers asks bridges to carry topics to whose followers there is no other
-// way, until the node closes. A topic with a follower in reach is nobody else's business.
+// way, until the node closes. A topic with a follower in reach is nobody else's
+// business. While no bridge is connected it sleeps, until lineChanged wakes it.
 func (n *Node) seekCarriers() {
 	tick := time.NewTicker(carryLook)
 	defer tick.Stop()
-	alone := map[TopicID]time.Time{}
-	asked := map[carryCall]time.Time{}
-	dropped := time.Now()
+	s := seeker{alone: map[TopicID]time.Time{}, asked: map[carryCall]time.Time{}}
 	for {
+		bridges := n.ownBridges()
+		next := tick.C
+		if len(bridges) == 0 {
+			next = nil
+			clear(s.alone)
+		}
+		for _, t := range n.Topics() {
+			if len(bridges) == 0 {
+				break
+			}
+			s.look(t, bridges)
+		}
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-next:
+		case <-n.lines:
+		}
+	}
+}
+
+// seeker is what seekCarriers remembers.
+type seeker struct {
+	alone map[TopicID]time.Time   // since when there is no follower
+	asked map[carryCall]time.Time // until when a bridge is not asked again
+}
+
+// look asks bridges to carry a topic if it is time.
+func (s *seeker) look(t *Topic, bridges []string) {
+	if len(t.gossip.Peers()) > 0 {
+		delete(s.alone, t.id)
+		return
+	}
+	if s.alone[t.id].IsZero() {
+		s.alone[t.id] = time.Now()
+	}
+	if time.Since(s.alone[t.id]) < carryAfter {
+		return
+	}
+	for _, b := range bridges {
+		call := carryCall{t.id, b}
+		if time.Now().Before(s.asked[call]) {
+			continue
+		}
+		if len(s.asked) >= carryCalls {
+			clear(s.asked)
+		}
+		s.asked[call] = time.Now().Add(t.node.askCarrier(t, b))
+	}
+}
+
+// leaveCarried drops old carried topics from time to time, until the node closes.
+func (n *Node) leaveCarried() {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		n.postDo("leave topics that were carried", n.dropCarried)
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if now := time.Now(); now.Sub(dropped) > time.Hour {
-			dropped = now
-			n.postDo("leave topics that were carried", n.dropCarried)
-		}
-		bridges := n.ownBridges()
-		if len(bridges) == 0 {
-			clear(alone)
-			continue
-		}
-		for _, t := range n.Topics() {
-			if len(t.gossip.Peers()) > 0 {
-				delete(alone, t.id)
-				continue
-			}
-			if alone[t.id].IsZero() {
-				alone[t.id] = time.Now()
-			}
-			if time.Since(alone[t.id]) < carryAfter {
-				continue
-			}
-			for _, b := range bridges {
-				call := carryCall{t.id, b}
-				if time.Now().Before(asked[call]) {
-					continue
-				}
-				if len(asked) >= carryCalls {
-					clear(asked)
-				}
-				asked[call] = time.Now().Add(n.askCarrier(t, b))
-			}
 		}
 	}
 }

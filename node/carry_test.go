@@ -27,6 +27,7 @@ func carried(t *testing.T, n *node.Node) (out []*node.Topic) {
 // TestCarry: somebody who reaches a bridge and nobody else takes part in topics of
 // which the bridge had nothing, also private ones, which it cannot read.
 func TestCarry(t *testing.T) {
+	t.Parallel() // it waits for clocks, most of the time
 	dir := t.TempDir()
 	cfg := node.Config{Dir: dir, Bridge: &node.BridgeConfig{Listen: "127.0.0.1:0", Carry: true}}
 	bridge := openConfig(t, cfg)

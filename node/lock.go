@@ -61,7 +61,7 @@ func ClearSecret(b []byte) { vault.Clear(b) }
 func WeakPassphrase(p []byte) bool { return vault.Weak(p) }
 
 func vaultConfig(cfg Config) vault.Config {
-	return vault.Config{Dir: cfg.Dir, Sealed: []string{storeFolder, restoredFolder}, Other: append([]string{stagingFolder}, cfg.Erase...), Passphrase: cfg.Passphrase}
+	return vault.Config{Dir: cfg.Dir, Sealed: []string{storeFolder, restoredFolder}, Other: append([]string{stagingFolder, spareFile, spareFile + newFile, damagedFolder}, cfg.Erase...), Passphrase: cfg.Passphrase}
 }
 
 // explainVault gives errors of the vault the names that callers of this package know.
@@ -83,7 +83,7 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 		}
 	}
 	n.cfg.Passphrase, n.cfg.vault = nil, nil
-	if err := takeRestored(n.cfg.Dir); err != nil {
+	if err := errors.Join(takeRestored(n.cfg.Dir), dropDamaged(n.cfg.Dir)); err != nil {
 		return err
 	}
 	key := n.vault.Key()
@@ -95,7 +95,7 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("node: open the store: %w", err)
 	}
-	return nil
+	return n.noteMended(ctx)
 }
 
 // Protection tells how the data folder is protected now.

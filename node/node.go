@@ -36,6 +36,9 @@ type Config struct {
 	// Volunteer says that others can reach this node by themselves, whatever it finds out: it
 	// relays for its friends at once, as one does that was found to be reachable.
 	Volunteer bool
+	// Transports are programs for pluggable transports, as lines of the kind
+	// "obfs4 exec /usr/bin/obfs4proxy"; none is started before an address needs it.
+	Transports []string
 	// Bridge makes the node a bridge for people whose network is blocked; nil: it is none.
 	Bridge *BridgeConfig
 
@@ -72,6 +75,7 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	handed chan handed
+	spare  spare
 	people people
 	post   post
 	hints  hints
@@ -83,6 +87,7 @@ type Node struct {
 	settings ReachSettings // in force until Close
 	bridging sync.Mutex    // held while bridges of others come and go
 
+	lines     chan struct{} // tells seekCarriers that a line has come or gone
 	carrying  sync.Mutex
 	carriedBy map[string]int // topics that a guest has had carried since the start; guarded by carrying
 
@@ -100,14 +105,32 @@ type Node struct {
 // nothing: after an error there is no goroutine and no lock left. Errors match
 // ErrLocked, ErrPassphrase, ErrKeyring, ErrNoSecret, ErrUnfinished, ErrInUse, ErrNewerFormat,
 // ErrDamaged, ErrWrongKey, ErrDiskFull or ErrBadAddress where one of them is the cause.
-func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
+//
+// A store that is damaged beyond what can be put right in its place is left where it
+// is, under another name, and the node goes on as a new device of the same person
+// with what a second copy and the rest of the store give: see [Node.Rescue].
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	n, err := open(ctx, cfg)
+	if !errors.Is(err, ErrDamaged) || cfg.Host != nil || cfg.vault != nil {
+		return n, err
+	}
+	if failed := rescue(ctx, cfg, err); failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	return open(ctx, cfg)
+}
+
+func open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if cfg.Dir == "" {
 		return nil, errors.New("node: Config.Dir is empty, name a data folder")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024)}
+	n := &Node{
+		cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{},
+		handed: make(chan handed, 1024), lines: make(chan struct{}, 1), spare: spare{wake: make(chan struct{}, 1)},
+	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.keepVault, n.cfg.lendVault = cfg.lendVault, false
 	defer func() {
@@ -147,7 +170,13 @@ func Open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.openFolders(); err != nil {
 		return nil, err
 	}
+	if err := n.openSpare(ctx); err != nil {
+		return nil, err
+	}
 	n.wg.Go(n.seekCarriers)
+	if n.IsBridge() {
+		n.wg.Go(n.leaveCarried)
+	}
 	return n, n.meetAgain()
 }
 
@@ -164,7 +193,7 @@ func (n *Node) openHost(ctx context.Context) error {
 		}
 		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
-			Settings: n.settings, Bridge: n.bridgeConfig(), MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
+			Settings: n.settings, Bridge: n.bridgeConfig(), Transports: n.cfg.Transports, MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
@@ -236,6 +265,7 @@ func (n *Node) Close() error {
 		errs = append(errs, n.host.Close())
 	}
 	n.wg.Wait()
+	errs = append(errs, n.closeSpare())
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
@@ -286,6 +316,7 @@ func (n *Node) SetName(ctx context.Context, name string) error {
 	n.name = name
 	n.mu.Unlock()
 	n.bell.node()
+	poke(n.spare.wake)
 	return nil
 }
 

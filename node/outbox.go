@@ -136,6 +136,7 @@ func (o *outbox) run() {
 // was under way by the other one may be lost.
 func (n *Node) lineChanged(peer string, connected bool) {
 	n.bell.node()
+	poke(n.lines)
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	for _, t := range n.topics {

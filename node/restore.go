@@ -125,6 +125,7 @@ type staging struct {
 	out     Restored
 	topics  map[TopicID]bool
 	forks   map[TopicID]map[Writer]uint64 // from which number on a chain was set aside
+	anew    bool                          // what has disappeared may come back out of a damaged store: it disappears once more
 	batch   storage.Batch
 	size    int
 }
@@ -254,8 +255,8 @@ func (s *staging) readRows(ctx context.Context, r io.Reader) error {
 			return err
 		}
 		kv := storage.KV{Key: string(name), Value: value}
-		if !isBackedUp(kv.Key) || len(value) == 0 {
-			continue // of a later version
+		if !isBackedUp(kv.Key) || len(value) == 0 || s.anew && strings.HasPrefix(kv.Key, prefixFade) {
+			continue // of a later version, or to be done anew
 		}
 		if err := s.row(ctx, kv); err != nil {
 			return err
@@ -352,19 +353,7 @@ func (s *staging) readRecords(ctx context.Context, r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		rec, err := record.Decode(raw)
-		if err != nil || !s.topics[rec.TopicID()] || rec.Verify() != nil {
-			s.out.Skipped++
-			continue
-		}
-		put := stored(rec)
-		if from, forked := s.forks[rec.TopicID()][rec.Writer]; forked && rec.Seq >= from {
-			put.Lane = laneAside
-		}
-		s.batch.Puts = append(s.batch.Puts, storage.Put{Record: put})
-		s.size += len(raw) + 512
-		s.out.Records++
-		if err := s.flushFull(ctx); err != nil {
+		if err := s.take(ctx, raw); err != nil {
 			return err
 		}
 	}
@@ -372,6 +361,23 @@ func (s *staging) readRecords(ctx context.Context, r io.Reader) error {
 		return ErrBackupDamaged
 	}
 	return s.flush(ctx)
+}
+
+// take takes a record in, if it is genuine.
+func (s *staging) take(ctx context.Context, raw []byte) error {
+	rec, err := record.Decode(raw)
+	if err != nil || !s.topics[rec.TopicID()] || rec.Verify() != nil {
+		s.out.Skipped++
+		return nil
+	}
+	put := stored(rec)
+	if from, forked := s.forks[rec.TopicID()][rec.Writer]; forked && rec.Seq >= from {
+		put.Lane = laneAside
+	}
+	s.batch.Puts = append(s.batch.Puts, storage.Put{Record: put})
+	s.size += len(raw) + 512
+	s.out.Records++
+	return s.flushFull(ctx)
 }
 
 func (s *staging) put(ctx context.Context, kv storage.KV) error {

@@ -39,6 +39,9 @@ const (
 func (n *Node) loadSelf(ctx context.Context) error {
 	seed, err := n.store.State(keyDevice)
 	if errors.Is(err, storage.ErrNotFound) {
+		if n.hasSpare() { // there was somebody
+			return fmt.Errorf("%w: who this is cannot be read", ErrDamaged)
+		}
 		return n.makeSelf(ctx)
 	}
 	if err != nil {

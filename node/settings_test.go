@@ -55,7 +55,7 @@ func TestReachSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, s := range map[string]node.ReachSettings{
-		"no such mode": {Mode: "magic"}, "Tor without a proxy": {Mode: reach.ModeTor}, "no port": {SOCKS: "localhost"}, "very long": {Look: strings.Repeat("x", 300)},
+		"no such mode": {Mode: "magic"}, "Tor without a proxy": {Mode: reach.ModeTor}, "no port": {SOCKS: "localhost"}, "no such browser": {Look: "lynx"}, "very long": {Look: strings.Repeat("x", 300)},
 	} {
 		if err := n.SetReachSettings(t.Context(), s); !errors.Is(err, node.ErrSettings) {
 			t.Errorf("%s: %v", name, err)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,6 +156,7 @@ func (n *Node) addTopic(ctx context.Context, id TopicID, row topicRow, genesis *
 	if err := n.commit(ctx, b); err != nil {
 		return nil, fmt.Errorf("node: store the topic: %w", err)
 	}
+	defer poke(n.spare.wake)
 	return n.openTopic(id, row, nil)
 }
 
@@ -399,10 +401,10 @@ func (t *Topic) Link() string { return t.link(reach.Contact{}) }
 
 // link is Link with doors of this node's bridge.
 func (t *Topic) link(doors reach.Contact) string {
-	self := t.node.selfBehind(doors)
+	peers := append([]topic.Contact{t.node.selfBehind(doors)}, t.proven()...)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{self}}
+	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: peers}
 	if t.state != nil {
 		l.Kind, l.Name = t.state.Kind(), t.state.Name()
 	}
@@ -411,6 +413,24 @@ func (t *Topic) link(doors reach.Contact) string {
 	}
 	return l.String()
 }
+
+// proven returns a few other followers whom this node has reached on the internet
+// itself, such as mirrors: whoever gets the link finds one of them where this node is
+// behind a NAT, or away.
+func (t *Topic) proven() (out []topic.Contact) {
+	for _, p := range slices.Sorted(slices.Values(t.followers())) {
+		if c, ok := t.node.host.Proven(p); ok {
+			out = append(out, linkContact(c))
+		}
+		if len(out) == provenInLink {
+			break
+		}
+	}
+	return out
+}
+
+// provenInLink keeps links short.
+const provenInLink = 2
 
 // Info returns the topic as this node sees it now.
 func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
@@ -589,5 +609,6 @@ func (t *Topic) Leave(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("node: leave: %w", err)
 	}
+	poke(n.spare.wake)
 	return nil
 }

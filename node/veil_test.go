@@ -160,6 +160,7 @@ func behindDoors(t *testing.T, link string) string {
 // TestBehindTheVeil: somebody who knows nothing but a link by a bridge gets the posts,
 // until the pass is taken back.
 func TestBehindTheVeil(t *testing.T) {
+	t.Parallel() // it waits for clocks, most of the time
 	anna := openConfig(t, node.Config{Dir: t.TempDir(), Bridge: &node.BridgeConfig{Listen: "127.0.0.1:0"}})
 	news := create(t, anna, node.OpenTopic)
 	post(t, news, "first")
@@ -228,6 +229,7 @@ func TestBridgeLinkOpensAll(t *testing.T) {
 // of one of them is dead but its bridge, and the other gets through without having
 // been told of it, or having touched a setting.
 func TestContactIsBridge(t *testing.T) {
+	t.Parallel() // it waits for clocks, most of the time
 	dirs := []string{t.TempDir(), t.TempDir()}
 	at := freeAddr(t)
 	bridge := &node.BridgeConfig{Listen: at, Contacts: true}
@@ -363,12 +365,15 @@ func decoded(t *testing.T, link string) string {
 // TestRoaming takes the line of a large transfer away: the transfer goes on by another
 // address of the same bridge, from where it was, and what is written meanwhile arrives.
 func TestRoaming(t *testing.T) {
+	t.Parallel() // it waits for clocks, most of the time
 	t.Run("the line is cut", func(t *testing.T) {
-		roam(t, trip{posts: 8000, at: 0.2, stop: (*wire).end, back: 5 * time.Second, within: 10 * time.Second})
+		t.Parallel()
+		roam(t, trip{posts: 3000, at: 0.2, stop: (*wire).end, back: 5 * time.Second, within: 10 * time.Second})
 	})
 	// Nobody is told, so it must be noticed, which takes 8 s. What stalls once is taken to be
 	// what a censor freezes, and the rest comes by drip, which is slow.
 	t.Run("the line goes dead", func(t *testing.T) {
+		t.Parallel()
 		roam(t, trip{posts: 2000, at: 0.75, stop: (*wire).stop, back: 12 * time.Second, within: 20 * time.Second})
 	})
 }

@@ -39,7 +39,7 @@ func explain(doing string, err error) error {
 		return nil
 	case errors.Is(err, badger.ErrKeyNotFound):
 		return ErrNotFound
-	case errors.Is(err, ErrDamaged):
+	case errors.Is(err, ErrDamaged), errors.Is(err, ErrWrongKey):
 		return err
 	case isDiskFull(err):
 		return fmt.Errorf("%w (%s: %v)", ErrDiskFull, doing, err)

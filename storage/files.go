@@ -12,6 +12,13 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
+// errList says that it is the list of tables which is damaged. errLeft says that it may be, or that
+// there was a crash before the first table was listed.
+var (
+	errList = errors.New("storage: the list of tables")
+	errLeft = errors.New("storage: tables that are not listed")
+)
+
 // checkFiles looks whether the files that belong together are there, before Badger
 // opens them. Badger would take a folder without its list of tables for a new one, and
 // delete the tables; it would panic in a goroutine of its own on a table that was cut, or without the file of
@@ -30,14 +37,18 @@ func checkFiles(dir string) error {
 	case errors.Is(err, fs.ErrNotExist) && len(tables)+len(logs) == 0:
 		return nil // a new folder
 	case errors.Is(err, fs.ErrNotExist):
-		return damagedFile(badger.ManifestFilename, "is gone")
+		return fmt.Errorf("%w: %w", errList, damagedFile(badger.ManifestFilename, "is gone"))
 	case err != nil:
-		return nil // Badger says so too, and touches nothing
+		return fmt.Errorf("%w: %w", errList, damagedFile(badger.ManifestFilename, "cannot be read"))
 	}
 	// Tables that are not listed are left by a crash, and then a log beside them holds the
-	// same, or the tables do of which they were made.
-	if len(logs) == 0 && len(tables) > len(m.Tables) && (!whole || len(m.Tables) == 0) {
-		return damagedFile(badger.ManifestFilename, "was cut")
+	// same, or the tables do of which they were made. A list that does not end where an entry
+	// does may have been cut anywhere.
+	if whole && len(m.Tables) == 0 && len(tables) > 0 && len(logs) > 0 {
+		return errLeft
+	}
+	if !whole || len(m.Tables) == 0 && len(tables) > 0 {
+		return fmt.Errorf("%w: %w", errList, damagedFile(badger.ManifestFilename, "was cut"))
 	}
 	for id, t := range m.Tables {
 		if t.KeyID == 0 {

@@ -24,26 +24,35 @@ type format struct {
 const formatAbout = "Linnet message store. Do not edit or remove anything here."
 
 // checkFormat reads the folder's format file, or makes it in a folder that has no database yet.
-func checkFormat(dir string) (have int, err error) {
-	path := filepath.Join(dir, formatFile)
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err == nil {
-			return 0, fmt.Errorf("%w: %s holds a database but no file %q", ErrDamaged, dir, formatFile)
+// One that is gone or cannot be read comes back from its copy, which is told.
+func checkFormat(dir string) (have int, mended bool, err error) {
+	path, second := filepath.Join(dir, formatFile), filepath.Join(dir, copiesFolder, formatFile)
+	f, err := readFormat(path)
+	if err != nil {
+		var other error
+		if f, other = readFormat(second); other == nil {
+			mended = true
+		} else if _, is := os.Stat(filepath.Join(dir, "MANIFEST")); errors.Is(err, fs.ErrNotExist) && is != nil {
+			return formatVersion, false, writeFormat(dir, format{Format: formatVersion, About: formatAbout})
+		} else {
+			return 0, false, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 		}
-		return formatVersion, writeFormat(dir, format{Format: formatVersion, About: formatAbout})
-	}
-	if err != nil {
-		return 0, explain("read format", err)
-	}
-	f, err := parseFormat(raw)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 	}
 	if f.Format > formatVersion {
-		return 0, &FormatError{Have: f.Format, Want: formatVersion}
+		return 0, false, &FormatError{Have: f.Format, Want: formatVersion}
 	}
-	return f.Format, nil
+	if _, err := os.Stat(second); mended || err != nil {
+		return f.Format, mended, writeFormat(dir, f)
+	}
+	return f.Format, false, nil
+}
+
+func readFormat(path string) (format, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return format{}, err
+	}
+	return parseFormat(raw)
 }
 
 // raiseFormat marks a folder of an older format as one of this, which it is from now on.
@@ -65,29 +74,12 @@ func parseFormat(raw []byte) (format, error) {
 	return f, nil
 }
 
-// writeFormat replaces the file as a whole: whoever reads sees the old or the new one, never half.
+// writeFormat replaces the file and its copy.
 func writeFormat(dir string, f format) error {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dir, formatFile+".*.tmp")
-	if err != nil {
-		return explain("write format", err)
-	}
-	defer os.Remove(tmp.Name()) // no-op after the rename
-	_, err = tmp.Write(append(raw, '\n'))
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(dir, formatFile))
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	return explain("write format", err)
+	raw = append(raw, '\n')
+	return errors.Join(replaceFile(filepath.Join(dir, formatFile), raw), keepCopy(filepath.Join(dir, copiesFolder, formatFile), raw))
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ type damage struct {
 }
 
 // Damage is what the background check of the files has found so far, nil if nothing. It is an ErrDamaged and names the
-// file. Records still prove themselves by their id, and state by its seal, whoever reads them.
+// file. Records still prove themselves by their id, and state by its seal, whoever reads them. The next Open refuses the folder.
 func (s *Store) Damage() error {
 	s.damage.mu.Lock()
 	defer s.damage.mu.Unlock()
@@ -45,8 +46,18 @@ func (s *Store) scrub(ctx context.Context, key []byte) {
 		if !pause(ctx, wait) {
 			return
 		}
-		if err := checkTables(ctx, s.opt.Dir, key, scrubEffort); err != nil && ctx.Err() == nil {
+		if _, err := mendKeys(s.opt.Dir, key); err != nil { // Badger makes a new one now and then
+			s.log.Error("storage: the copy of the keys", "err", err)
+		}
+		err := checkTables(ctx, s.opt.Dir, key, scrubEffort, nil)
+		if err != nil && ctx.Err() == nil {
+			err = checkTables(ctx, s.opt.Dir, key, scrubEffort, nil) // a disk that was only slow is not damaged
+		}
+		if err != nil && ctx.Err() == nil {
 			s.log.Error("storage: files are damaged", "err", err)
+			if err := mark(s.opt.Dir, err); err != nil {
+				s.log.Error("storage: note the damage", "err", err)
+			}
 			s.damage.mu.Lock()
 			s.damage.err = err
 			s.damage.mu.Unlock()
@@ -66,9 +77,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// checkTables verifies all block checksums of all tables, reading one at a time: Badger's VerifyChecksum would leave the
+// checkTables verifies all block checksums of the tables with these ids, nil for all, reading one at a time: Badger's VerifyChecksum would leave the
 // whole history mapped and resident. After each table it rests effort-1 times as long as the table took.
-func checkTables(ctx context.Context, dir string, key []byte, effort int) error {
+func checkTables(ctx context.Context, dir string, key []byte, effort int, only []uint64) error {
 	m, err := readManifest(dir)
 	if err != nil {
 		return fmt.Errorf("%w: list of tables: %w", ErrDamaged, err)
@@ -79,15 +90,16 @@ func checkTables(ctx context.Context, dir string, key []byte, effort int) error 
 		return fmt.Errorf("%w: key registry: %w", ErrDamaged, err)
 	}
 	defer keys.Close()
-	// Badger insists on a cache for sealed indices.
-	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *fb.TableIndex]{NumCounters: 64, MaxCost: 4 << 20, BufferItems: 64})
+	cache, err := newIndexCache()
 	if err != nil {
 		return err
 	}
 	defer cache.Close()
 	ids := make([]uint64, 0, len(m.Tables))
 	for id := range m.Tables {
-		ids = append(ids, id)
+		if only == nil || slices.Contains(only, id) {
+			ids = append(ids, id)
+		}
 	}
 	slices.Sort(ids)
 	var found []error
@@ -118,12 +130,17 @@ func readManifest(dir string) (badger.Manifest, error) {
 }
 
 // checkTable verifies one file. One that is gone has been compacted away.
-func checkTable(path string, m badger.TableManifest, keys *badger.KeyRegistry, cache *ristretto.Cache[uint64, *fb.TableIndex]) (err error) {
+func checkTable(path string, m badger.TableManifest, keys *badger.KeyRegistry, cache *ristretto.Cache[uint64, *fb.TableIndex]) error {
+	return withTable(path, m, keys, cache, (*table.Table).VerifyChecksum)
+}
+
+// withTable opens a table in memory for f.
+func withTable(path string, m badger.TableManifest, keys *badger.KeyRegistry, cache *ristretto.Cache[uint64, *fb.TableIndex], f func(*table.Table) error) (err error) {
 	dk, err := keys.DataKey(m.KeyID)
 	if err != nil {
 		return err
 	}
-	id, _ := table.ParseFileID(path)
+	id, _ := table.ParseFileID(strings.TrimSuffix(path, aside))
 	raw, err := readTable(path)
 	if raw == nil || err != nil {
 		return err
@@ -141,7 +158,7 @@ func checkTable(path string, m badger.TableManifest, keys *badger.KeyRegistry, c
 	if err != nil {
 		return err
 	}
-	return t.VerifyChecksum()
+	return f(t)
 }
 
 // readTable reads a whole file, nil if it is being removed. It must not be mapped: Badger cuts files to nothing before it

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -43,6 +42,8 @@ type Store struct {
 	view    view
 	journal journal
 	damage  damage
+	last    last
+	mended  []string // files that Open put right
 
 	stop   context.CancelFunc // ends the background check
 	wg     sync.WaitGroup
@@ -65,30 +66,39 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if o.reserve == 0 {
 		o.reserve = diskReserve
 	}
-	have, err := prepareDir(o)
+	sealKey, dbKey, err := deriveKeys(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	have, mended, err := prepareDir(o, dbKey)
 	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	sealKey, dbKey, err := deriveKeys(o.Key)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkKey(o.Dir, dbKey); err != nil {
-		return nil, err
-	}
 	db, err := badger.OpenManaged(badgerOptions(o, dbKey))
 	if err != nil {
 		return nil, explain("open "+o.Dir, err)
 	}
+	s := &Store{opt: o, log: o.Logger, db: db, mended: mended}
 	defer func() {
 		if err != nil {
-			_ = db.Close() // the first error is the one that matters
+			_ = errors.Join(db.Close(), s.last.leave()) // the first error is the one that matters
 		}
 	}()
-	s := &Store{opt: o, log: o.Logger, db: db}
+	for _, name := range mended {
+		s.log.Warn("storage: a file was damaged and was put right", "file", name)
+	}
+	if err := errors.Join(checkLast(o.Dir, db.MaxVersion()), s.checkOwn(ctx, dbKey)); err != nil {
+		return nil, err
+	}
+	if err := s.last.open(o.Dir); err != nil {
+		return nil, err
+	}
+	if _, err := mendKeys(o.Dir, dbKey); err != nil { // there may be a new one
+		return nil, err
+	}
 	s.opt.Key = nil
 	if s.state, err = chacha20poly1305.NewX(sealKey); err != nil {
 		return nil, err
@@ -123,13 +133,19 @@ func (s *Store) Close() error {
 			verr = s.Check(context.Background())
 		}
 		s.view.close()
-		s.closed = errors.Join(verr, explain("close", s.db.Close()))
+		if s.closed = explain("close", s.db.Close()); s.closed == nil {
+			s.closed = s.last.close(s.opt.Dir)
+		}
+		s.closed = errors.Join(verr, s.closed)
 	})
 	return s.closed
 }
 
 // Epoch is 8 random hexadecimal characters made with the store: journal numbers mean something only together with it.
 func (s *Store) Epoch() string { return s.epoch }
+
+// Mended names the files that were damaged and that Open has put right without a loss.
+func (s *Store) Mended() []string { return s.mended }
 
 // Size is the number of bytes that the folder takes on disk.
 func (s *Store) Size() int64 { return dirSize(s.opt.Dir) }
@@ -213,30 +229,48 @@ func badgerOptions(o Options, key []byte) badger.Options {
 	return b
 }
 
-// checkKey looks whether the key fits before Badger does, which would leave two goroutines behind if it does not.
-func checkKey(dir string, key []byte) error {
-	if _, err := os.Stat(filepath.Join(dir, badger.KeyRegistryFileName)); err != nil {
-		return nil // a new folder, or Badger will say what is wrong
-	}
-	keys, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: dir, ReadOnly: true, EncryptionKey: key})
-	if err != nil {
-		return explain("open keys in "+dir, err)
-	}
-	return explain("open keys", keys.Close())
-}
-
-// prepareDir makes the folder and checks its format, before Badger touches anything.
-func prepareDir(o Options) (have int, err error) {
+// prepareDir makes the folder and checks its format and files, before Badger touches anything: that would
+// leave goroutines behind, or panic, where they do not fit together. It puts right what can be, and names that.
+func prepareDir(o Options, key []byte) (have int, mended []string, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return 0, explain("make folder", err)
+		return 0, nil, explain("make folder", err)
 	}
-	if have, err = checkFormat(o.Dir); err != nil {
-		return 0, err
+	if err := marked(o.Dir); err != nil {
+		return 0, nil, err
 	}
-	return have, explain("look at the files", alone(o.Dir, func() error {
+	have, again, err := checkFormat(o.Dir)
+	if err != nil {
+		return 0, nil, err
+	}
+	if again {
+		mended = append(mended, formatFile)
+	}
+	return have, mended, explain("look at the files", alone(o.Dir, func() error {
 		if err := dropEmptyLogs(o.Dir); err != nil {
 			return err
 		}
+		again, err := mendKeys(o.Dir, key)
+		if err != nil {
+			return err
+		}
+		if again {
+			mended = append(mended, badger.KeyRegistryFileName)
+		}
+		if err := dropBrokenLogs(o.Dir, key); err != nil {
+			return err
+		}
+		err = checkFiles(o.Dir)
+		if errors.Is(err, errLeft) {
+			_, _ = list(o.Dir, key, true) // one that is not whole was left by a crash
+			return nil
+		}
+		if !errors.Is(err, errList) {
+			return err
+		}
+		if _, failed := list(o.Dir, key, true); failed != nil {
+			return err
+		}
+		mended = append(mended, badger.ManifestFilename)
 		return checkFiles(o.Dir)
 	}))
 }

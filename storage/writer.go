@@ -271,6 +271,9 @@ func (w *writer) sync() error {
 	if err := w.wal.sync(w.s.db); err != nil {
 		return w.fail("sync", err)
 	}
+	if err := w.s.last.note(w.ts); err != nil {
+		return w.fail("sync", err)
+	}
 	return nil
 }
 

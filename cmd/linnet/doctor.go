@@ -241,6 +241,13 @@ func (p *program) examineRunning(ctx context.Context, conn *client.Client, pid i
 	if n.Version != c.Version {
 		c.add("node version", stateNote, "this program is version "+c.Version+"; start Linnet again to use it")
 	}
+	if d := n.Damage; d != nil {
+		how := stateNote
+		if d.State == api.DamageFound {
+			how = stateWrong
+		}
+		c.add("damage", how, d.Summary+" ("+line(d.Detail)+")")
+	}
 	p.examineReach(ctx, conn, c)
 	for _, a := range n.Addresses {
 		c.add("address", stateOK, a)

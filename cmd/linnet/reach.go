@@ -179,6 +179,6 @@ Switch a thing off again with, for example, --no-dht=false.`,
 	c.Flags().BoolVar(&dataSaver, "data-saver", false, "fewer connections, small pieces, seldom comparisons")
 	c.Flags().StringVar(&tor, "tor", "", "host:port of Tor's SOCKS proxy; empty for none")
 	c.Flags().StringVar(&onion, "onion", "", "name.onion:port at which an onion service leads to this node; empty for none")
-	c.Flags().StringVar(&look, "look", "", "which browser the connections to bridges look like; empty lets Linnet choose")
+	c.Flags().StringVar(&look, "look", "", "which browser the connections to bridges look like, such as firefox; empty lets Linnet choose")
 	return c
 }

@@ -72,6 +72,7 @@ type runFlags struct {
 	tor       string
 	covert    bool
 	bridge    bridgeFlags
+	programs  []string
 }
 
 func (f *runFlags) add(c *cobra.Command) {
@@ -83,6 +84,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.tor, "tor", "", "send everything through Tor, whose SOCKS proxy is at this host:port, such as 127.0.0.1:9050")
 	c.Flags().BoolVar(&f.covert, "covert", false, "use nothing but bridges, which look like web sites, from the first packet on")
 	f.bridge.add(c)
+	c.Flags().StringArrayVar(&f.programs, "transport", nil, "program for a pluggable transport, such as \"obfs4 exec /usr/bin/obfs4proxy\"; may be repeated, and is started when an address needs it")
 	secretFlag(c, &f.secret, "passphrase-file", "read the passphrase of the data folder from this file (also "+passphraseVariable+"); - is standard input")
 	c.Flags().StringVar(&f.logLevel, "log-level", "off", "write a log to stderr: off, error, warn, info or debug")
 }
@@ -118,7 +120,7 @@ func (p *program) runNode(cmd *cobra.Command, _ []string) error {
 func (f *runFlags) options() (desktop.Options, error) {
 	bridge, err := f.bridge.options()
 	return desktop.Options{
-		UI: f.ui, Listen: f.listen, LANOnly: f.lanOnly, NoMDNS: f.noMDNS, Tor: f.tor, Covert: f.covert, Bridge: bridge,
+		UI: f.ui, Listen: f.listen, LANOnly: f.lanOnly, NoMDNS: f.noMDNS, Tor: f.tor, Covert: f.covert, Bridge: bridge, Programs: f.programs,
 	}, err
 }
 

@@ -10,8 +10,9 @@ const (
 	PathSession    = "/session"       // POST, DELETE
 	PathCodes      = "/session/codes" // POST
 	PathNode       = "/node"
-	PathMe         = "/me"    // GET, PATCH
-	PathPeers      = "/peers" // GET, POST
+	PathDamage     = "/node/damage" // DELETE: it was read
+	PathMe         = "/me"          // GET, PATCH
+	PathPeers      = "/peers"       // GET, POST
 	PathTopics     = "/topics"
 	PathTopic      = "/topics/{id}"
 	PathMessages   = "/topics/{id}/messages"

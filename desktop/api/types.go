@@ -72,6 +72,24 @@ type Node struct {
 	Name         string       `json:"name" doc:"Name of the person; empty before the first start is finished"`
 	Started      string       `json:"started" format:"date-time"`
 	Disk         Disk         `json:"disk"`
+	Damage       *Damage      `json:"damage,omitempty" doc:"What was found damaged on the disk, until DELETE PathDamage says that it was read"`
+}
+
+// What became of damage on the disk.
+const (
+	DamageMended  = "mended"  // put right, nothing is lost
+	DamageRescued = "rescued" // this is a new device of the person, with what could be read and what had a second copy
+	DamageFound   = "found"   // just now: the next start puts it right as far as it can
+)
+
+// Damage is what was found damaged on the disk.
+type Damage struct {
+	State   string `json:"state" enum:"mended,rescued,found"`
+	Time    string `json:"time,omitempty" format:"date-time"`
+	Topics  int    `json:"topics" doc:"That came back"`
+	Records int    `json:"records" doc:"That could still be read; the others come from those who have them"`
+	Detail  string `json:"detail" doc:"The technical cause"`
+	Summary string `json:"summary" doc:"What it means, for a person"`
 }
 
 // Reachability says in a word and in a sentence who can be reached.

@@ -13,6 +13,7 @@ import (
 func (s *Server) nodeRoutes(a huma.API) {
 	huma.Register(a, operation(http.MethodGet, api.PathNode, "get-node", "The node and whom it reaches", http.StatusOK),
 		func(context.Context, *struct{}) (*body[api.Node], error) { return answer(s.apiNode()), nil })
+	huma.Register(a, operation(http.MethodDelete, api.PathDamage, "forget-damage", "What was said of damage on the disk was read", http.StatusNoContent), s.forgetDamage)
 	huma.Register(a, operation(http.MethodGet, api.PathMe, "get-me", "The person", http.StatusOK),
 		func(context.Context, *struct{}) (*body[api.Me], error) { return answer(s.apiMe()), nil })
 	huma.Register(a, operation(http.MethodGet, api.PathHints, "get-hints", "What others may see of you while you talk", http.StatusOK),
@@ -33,7 +34,8 @@ func (s *Server) apiNode() api.Node {
 	return api.Node{
 		Version: s.cfg.Version, PeerID: st.PeerID, Addresses: addresses, Peers: st.Peers,
 		Reachability: apiReachability(stands), Name: s.node.Me().Name, Started: stamp(st.Started),
-		Disk: api.Disk{Path: s.node.Dir(), Bytes: s.node.DiskBytes(), Free: s.node.DiskFree()},
+		Disk:   api.Disk{Path: s.node.Dir(), Bytes: s.node.DiskBytes(), Free: s.node.DiskFree()},
+		Damage: s.apiDamage(),
 	}
 }
 

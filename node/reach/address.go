@@ -126,6 +126,23 @@ func (h *Host) Contact(id string) (Contact, bool) {
 	return c, len(c.Addrs) > 0
 }
 
+// Proven returns where this node has itself reached a connected peer on the internet:
+// straight, at an address that others can use too. ok is false where there is none.
+func (h *Host) Proven(id string) (c Contact, ok bool) {
+	p, err := peer.Decode(id)
+	if err != nil {
+		return Contact{}, false
+	}
+	var addrs []ma.Multiaddr
+	for _, conn := range h.host.Network().ConnsToPeer(p) {
+		a := conn.RemoteMultiaddr()
+		if isOwnStraight(conn) && isPublic(a) && isTellable(a) && !slices.ContainsFunc(addrs, a.Equal) {
+			addrs = append(addrs, a)
+		}
+	}
+	return contactOf(peer.AddrInfo{ID: p, Addrs: addrs}), len(addrs) > 0
+}
+
 // isNear reports whether an address is such as local networks have.
 func isNear(a ma.Multiaddr) bool {
 	return !isInside(a) && (manet.IsPrivateAddr(a) || manet.IsIP6LinkLocal(a))

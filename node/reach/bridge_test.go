@@ -156,12 +156,25 @@ func TestClimb(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.tryBetter(a.within(info), slices.Index(wayOrder, WayVeil))
-	if got := a.Way(b.ID()); got != WayTCP {
-		t.Fatalf("by %q", got)
+	if n := len(a.host.Network().ConnsToPeer(b.host.ID())); n != 2 || a.Way(b.ID()) != WayVeil {
+		t.Fatalf("%d lines, that in use by %q", n, a.Way(b.ID()))
 	}
 	if veil.IsClosed() {
 		t.Error("what works is cut before the new line has proved itself")
 	}
+	// Where lines go dead, time proves nothing.
+	a.ladder.mu.Lock()
+	k := a.ladder.memory.at(a.ladder.name).way(WayVeil)
+	k.stalled = time.Now()
+	a.ladder.mu.Unlock()
+	for _, c := range a.host.Network().ConnsToPeer(b.host.ID()) {
+		if c != veil && a.proved(c, time.Now().Add(2*provesAt)) {
+			t.Error("the bridge's line is closed before the new one has carried what froze others")
+		}
+	}
+	a.ladder.mu.Lock()
+	k.stalled = time.Time{}
+	a.ladder.mu.Unlock()
 	a.climbAll(time.Now().Add(2 * provesAt))
 	until(t, a, "the bridge's line is closed", func() bool { return veil.IsClosed() })
 	if got := a.Way(b.ID()); got != WayTCP {

@@ -3,11 +3,6 @@ package reach
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -193,71 +188,6 @@ func (l *ladder) outranLocked(w WayName, t trial) bool {
 	return l.faultLocked(w, reason(t.err), false)
 }
 
-func (l *ladder) reasonLocked(w WayName, t trial) {
-	la, why := l.latelyLocked(w), reason(t.err)
-	if la.reasons[why] == nil {
-		la.reasons[why] = map[string]struct{}{}
-	}
-	if len(la.reasons[why]) < maxReasons {
-		la.reasons[why][string(t.addr.Bytes())] = struct{}{}
-	}
-}
-
-// whyLocked says a reason with how many addresses have it.
-func (l *ladder) whyLocked(w WayName, why string) string {
-	n := len(l.latelyLocked(w).reasons[why])
-	what := map[WayName]string{WayQUIC: "UDP", WayTCP: "TCP"}[w]
-	switch {
-	case why == noAnswer && what != "" && n > 1:
-		return fmt.Sprintf("%s to %d addresses got no answer", what, n)
-	case why == noAnswer && what != "":
-		return what + " got no answer"
-	case n > 1:
-		return fmt.Sprintf("%s (%d addresses)", why, n)
-	}
-	return why
-}
-
-const noAnswer = "nobody answered"
-
-// reason says in plain words why a dial failed.
-func reason(err error) string {
-	text := fmt.Sprint(err)
-	has := func(parts ...string) bool {
-		for _, p := range parts {
-			if strings.Contains(text, p) {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case errors.Is(err, front.ErrPin):
-		return "somebody else answers in the bridge's place"
-	case errors.Is(err, front.ErrSite):
-		return "the bridge does not know this pass any more"
-	case errors.Is(err, front.ErrFull):
-		return "the bridge is full"
-	case errors.Is(err, syscall.ECONNREFUSED) || has("connection refused"):
-		return "the computer there refused"
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), has("unreachable", "no route"):
-		return "there is no route there"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), has("timeout", "timed out", "no recent network activity", "deadline"):
-		return noAnswer
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), has("reset by peer", "EOF", "broken pipe"):
-		return "connections were cut off while they began"
-	case has("peer id mismatch", "peer IDs don't match"):
-		return "somebody else answers there"
-	case errors.Is(err, errProgram):
-		return "the program of the pluggable transport does not run"
-	case errors.Is(err, errProxy), has("socks"):
-		return "the proxy did not let it through"
-	case has("rate limit", "limit exceeded", "resource limit"):
-		return "too many connections are open already"
-	}
-	return "it did not work"
-}
-
 // stall notes that the line to a peer went dead. Whether it was the way's fault shows
 // when another leads there.
 func (l *ladder) stall(p peer.ID, a ma.Multiaddr, w WayName) {
@@ -330,17 +260,16 @@ func (l *ladder) keep() {
 
 // Outlook tells how each way stands on the present network.
 func (h *Host) Outlook() Outlook {
-	peers := map[WayName]map[peer.ID]bool{}
-	since := map[WayName]time.Time{}
-	for _, c := range h.host.Network().Conns() {
-		if w := h.wayOfConn(c); !c.IsClosed() {
-			if peers[w] == nil {
-				peers[w] = map[peer.ID]bool{}
-			}
-			peers[w][c.RemotePeer()] = true
-			if t := c.Stat().Opened; since[w].IsZero() || t.Before(since[w]) {
-				since[w] = t
-			}
+	peers, since := map[WayName]int{}, map[WayName]time.Time{}
+	for _, p := range h.host.Network().Peers() {
+		c := h.line(p)
+		if c == nil {
+			continue
+		}
+		w := h.wayOfConn(c)
+		peers[w]++
+		if t := c.Stat().Opened; since[w].IsZero() || t.Before(since[w]) {
+			since[w] = t
 		}
 	}
 	out := Outlook{Public: h.Public()}
@@ -350,7 +279,7 @@ func (h *Host) Outlook() Outlook {
 	defer l.mu.Unlock()
 	out.Network = l.name
 	for _, name := range wayOrder {
-		out.Ways = append(out.Ways, l.wayLocked(name, len(peers[name]), since[name]))
+		out.Ways = append(out.Ways, l.wayLocked(name, peers[name], since[name]))
 	}
 	return out
 }

@@ -36,6 +36,7 @@ const (
 	idleAsk    = 30 * time.Second
 	saverTimes = 2               // with a data saver the two above are so many times as long
 	hurry      = 3 * time.Second // for an answer, where the line is in doubt
+	dripTakes  = 8 * time.Second // for an answer by drip, which mends itself, and may have to wait its turn for that
 	tick       = 500 * time.Millisecond
 	pulseQueue = 16
 )
@@ -66,6 +67,7 @@ type pulse struct {
 	wait    time.Duration // for the open question
 	longest time.Duration // of the last answers; decays
 	doubted bool          // see doubt
+	least   time.Duration // that an answer gets, whatever the others took
 }
 
 // openPulses begins to watch every line of h.
@@ -158,6 +160,9 @@ func (s *pulses) begin(c network.Conn, st network.Stream) {
 	}
 	ctx, cancel := context.WithCancel(s.host.ctx)
 	p := &pulse{conn: c, opened: time.Now(), heard: time.Now(), out: make(chan [frameSize]byte, pulseQueue), end: cancel, stream: st}
+	if s.host.wayOfConn(c) == WayDrip {
+		p.least = dripTakes
+	}
 	s.conns[c] = p
 	s.mu.Unlock()
 	s.host.wg.Go(func() { s.write(ctx, p) })
@@ -270,7 +275,7 @@ func (p *pulse) doubt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doubted = true
-	if wait := max(hurry, 3*p.longest); p.asked.IsZero() || p.asked.Add(p.wait).After(time.Now().Add(wait)) {
+	if wait := max(hurry, p.least, 3*p.longest); p.asked.IsZero() || p.asked.Add(p.wait).After(time.Now().Add(wait)) {
 		p.askLocked(time.Now(), wait)
 	}
 }
@@ -323,7 +328,7 @@ func (s *pulses) look(p *pulse, now time.Time) bool {
 	}
 	if now.Sub(sign) >= s.silence(f, p.opened, now) {
 		p.doubted = false
-		p.askLocked(now, min(max(patience, 3*p.longest), maxWait))
+		p.askLocked(now, min(max(patience, p.least, 3*p.longest), maxWait))
 	}
 	return false
 }

@@ -20,6 +20,11 @@ const (
 	moreClimb  = 2
 	climbTime  = 8 * time.Second  // for one try
 	provesAt   = 10 * time.Second // a better line lasts, before the worse one is closed
+	// The same where lines went dead lately: they do after some bytes, not after some time.
+	// What is said all the while goes by the worse line on which it began.
+	provesBytes = 64 << 10
+	provesLong  = 10 * time.Minute // where the bytes are not counted
+	deadCounts  = 24 * time.Hour
 )
 
 // climb is the search for a better way to one peer.
@@ -87,23 +92,48 @@ func (h *Host) again(p peer.ID) {
 func (h *Host) climbAll(now time.Time) {
 	for _, p := range h.host.Network().Peers() {
 		best := len(wayOrder)
-		var since time.Time
+		var line network.Conn
 		conns := h.host.Network().ConnsToPeer(p)
 		for _, c := range conns {
 			if i := slices.Index(wayOrder, h.wayOfConn(c)); i < best && !c.IsClosed() {
-				best, since = i, c.Stat().Opened
+				best, line = i, c
 			}
 		}
 		if best == len(wayOrder) {
 			continue
 		}
-		if now.Sub(since) > provesAt {
+		if len(conns) > 1 && h.proved(line, now) {
 			h.dropWorse(conns, best)
 		}
 		if h.isRoundabout(wayOrder[best]) {
 			h.climbOne(p, best, now)
 		}
 	}
+}
+
+// proved reports whether a line has shown that it lasts.
+func (h *Host) proved(c network.Conn, now time.Time) bool {
+	age := now.Sub(c.Stat().Opened)
+	if !h.ladder.deadLately(now) {
+		return age > provesAt
+	}
+	came, bytes := h.wires.heard(c)
+	if came.IsZero() {
+		return age > provesLong
+	}
+	return age > provesAt && bytes > provesBytes
+}
+
+// deadLately reports whether lines go dead on this network.
+func (l *ladder) deadLately(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range l.memory.at(l.name).ways {
+		if now.Sub(k.stalled) < deadCounts {
+			return true
+		}
+	}
+	return false
 }
 
 // isRoundabout reports whether there may be something better than a way. Relayed

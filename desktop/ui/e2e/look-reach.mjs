@@ -99,6 +99,18 @@ export async function ways({ page, server, step, look, phone, press }) {
     await page.getByText('2 links that were taken back').click();
     await page.locator('.gone', { hasText: 'Grandma Rose' }).scrollIntoViewIfNeeded();
     await look('R17-taken-back');
+    await press('Escape');
+  });
+  await step('R21-share', async () => {
+    await page.locator('nav li a', { hasText: 'Lime Street' }).first().click();
+    await page.locator('main h1', { hasText: 'Lime Street' }).waitFor();
+    if (phone) await visible('About this topic').click();
+    await visible('Share link').click();
+    await page.getByText('For somebody for whom everything is blocked').click();
+    await page.getByLabel('For whom').fill('Tomás');
+    await press('Enter');
+    await page.getByRole('img', { name: 'QR code of the link through this bridge, for Tomás' }).waitFor();
+    await look('R21-share');
     server.mock.reach({ isBridge: false });
     await press('Escape');
   });

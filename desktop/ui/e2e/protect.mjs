@@ -1,10 +1,10 @@
 // What keeps a person's data, in a real browser, with real nodes on loopback: the
 // recovery words and their reminder, a passphrase, the lock, a wrong passphrase,
 // the lock that comes by itself, a backup, a restore on a third node with an empty
-// folder, a further device, the passphrase for emergencies, and the end of everything.
+// folder, a damaged disk, a further device, the passphrase for emergencies, and the end of everything.
 //
 //	node desktop/ui/e2e/protect.mjs PROGRAM [--pictures DIR]
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { begin, call, until, walking } from './nodes.mjs';
 
@@ -185,6 +185,29 @@ await walking('protect', async (w) => {
   if (again.name !== 'Anna' || again.account !== me.account) fail(`who came back is ${again.name}, ${again.account}`);
   if (again.device === me.device) fail('two devices have one key');
   if (again.phrase !== 'checked') fail('the words have to be written down once more');
+
+  step('its disk is damaged: it says so, and goes on');
+  await C.context().close();
+  third.child.kill('SIGTERM');
+  await until('the third has stopped', () => third.child.exitCode !== null);
+  const store = join(folder, 'third', 'store');
+  for (const name of readdirSync(store).filter((f) => f.endsWith('.sst'))) {
+    const table = openSync(join(store, name), 'r+');
+    writeSync(table, Buffer.alloc(512), 0, 512, 0);
+    closeSync(table);
+  }
+  const damaged = await w.run('third');
+  const E = await w.open(damaged, 'damaged', 'light', 320);
+  await E.getByText('Something on the disk was damaged').waitFor();
+  await look(E, 'damaged');
+  await E.locator('nav li a', { hasText: 'Boris' }).click();
+  await article(E, 'I have found it').waitFor();
+  const after = await call(damaged, 'GET', '/me');
+  if (after.account !== me.account || after.device === again.device) fail('a damaged device goes on with its keys');
+  await button(E, 'I have read this').click();
+  await E.getByText('Something on the disk was damaged').waitFor({ state: 'detached' });
+  if ((await call(damaged, 'GET', '/node')).damage) fail('it says so once more');
+  await E.context().close();
 
   step('a further device by link');
   const fourth = await w.run('fourth');

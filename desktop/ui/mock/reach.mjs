@@ -112,6 +112,11 @@ export class Reach {
       this.passes = [p, ...this.passes];
       return { answer: p };
     }
+    const share = /^\/topics\/([^/]+)\/links$/.exec(path);
+    if (share) {
+      this.passes = [{ id: 'p' + Date.now(), name: body.bridge_pass_name, created: new Date().toISOString(), revoked: false, link: 'linnet:madeupbridge' + 'y'.repeat(300) }, ...this.passes];
+      return { answer: { topic: share[1], link: 'linnet:through-the-bridge' + 'z'.repeat(250) } };
+    }
     const one = /^\/(bridges|bridge-passes)\/(.+)$/.exec(path);
     if (!one || method !== 'DELETE') return undefined;
     const id = decodeURIComponent(one[2]);

@@ -76,6 +76,30 @@ func TestCertificateFiles(t *testing.T) {
 	}
 }
 
+// TestOwnCertificate: a bridge with a certificate of its own shows that, and its doors
+// name it, unless the system's roots vouch for it.
+func TestOwnCertificate(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	write(t, certFile, keyFile, 3, time.Unix(1000, 0))
+	s := open(t, func(cfg *Config) { cfg.Name, cfg.CertFile, cfg.KeyFile = "bridge.example", certFile, keyFile })
+	echo(t, s)
+	own, err := selfSigned(bytes.Repeat([]byte{3}, 32), "bridge.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Pin() != pinOf(own.Leaf) {
+		t.Error("its doors name another certificate")
+	}
+	var c Client
+	conn, err := c.Veil(t.Context(), s.Addr().String(), door(s, passOf(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk(t, conn, 10)
+	_ = conn.Close()
+}
+
 // TestSecretKey fixes what follows from a key: links that were handed out hold
 // its pin.
 func TestSecretKey(t *testing.T) {

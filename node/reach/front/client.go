@@ -31,7 +31,7 @@ type Door struct {
 // connections to one address begin at least 600 ms apart, and at most 6 are open at
 // once, over Veil and Drip together: calls wait for their turn.
 type Client struct {
-	Look        string // one of Looks; empty: a browser chosen per door and kept
+	Look        string // one of Looks; empty: a browser chosen per door and kept, until its handshakes come to nothing
 	Dial        func(ctx context.Context, network, addr string) (net.Conn, error)
 	Roots       *x509.CertPool    // vouch for doors without a pin; nil: the system's
 	ProfilesKey ed25519.PublicKey // whose signature SetProfiles takes; nil: nobody's
@@ -42,6 +42,7 @@ type Client struct {
 	mu       sync.Mutex
 	profiles []profile // nil: those in the program
 	serial   int64     // of the record they came in
+	tries    map[pass]tries
 }
 
 // patience bounds an opening whose context has no end.

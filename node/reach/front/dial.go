@@ -60,6 +60,7 @@ func (v *visitor) secure(ctx context.Context) (net.Conn, error) {
 	}
 	r := &raw{Conn: c, done: done}
 	s, err := v.handshake(ctx, r)
+	v.fared(v.door, err)
 	if err != nil {
 		_ = r.Close()
 		return nil, err

@@ -17,7 +17,7 @@ const (
 // costs does not depend on how many passes there are.
 type gate struct {
 	mu      sync.Mutex
-	opened  uint32 // tickets of before may have been used before the last restart
+	opened  time.Time // tickets of before may have been used before the last restart
 	passes  map[pass]bool
 	slots   map[int64]map[index]pass
 	spent   map[visit]*window
@@ -32,7 +32,7 @@ type visit struct {
 }
 
 func newGate(now time.Time) *gate {
-	return &gate{opened: uint32(now.Unix()), spent: map[visit]*window{}, perPass: map[pass]int{}}
+	return &gate{opened: now, spent: map[visit]*window{}, perPass: map[pass]int{}}
 }
 
 // set lets in who has one of passes, and nobody else. It returns those that were
@@ -101,7 +101,8 @@ func (g *gate) find(slot, now int64, i index) (pass, bool) {
 func (g *gate) spend(t ticket, p pass, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if t.Time < g.opened {
+	// By the clock as it is now: it may have been set since.
+	if opened := now.Add(-now.Sub(g.opened)); int64(t.Time) < opened.Unix() {
 		return false
 	}
 	slot := now.Unix() / slotLength

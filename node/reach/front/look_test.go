@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/tls"
@@ -155,6 +156,52 @@ func TestLookIsKept(t *testing.T) {
 	}
 	if len(seen) != len(Looks())-1 || seen["go"] != 0 {
 		t.Errorf("chosen: %v", seen)
+	}
+}
+
+// TestBlockedBrowser: where a censor drops one browser's handshake, the next has its
+// turn, and stays once it works; a client that is told what to look like does not
+// look like anything else.
+func TestBlockedBrowser(t *testing.T) {
+	s := open(t, nil)
+	echo(t, s)
+	d := door(s, passOf(1))
+	first, err := (&Client{}).lookFor(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, look := range []string{"", first.Look} {
+		blocked := true
+		c := Client{Look: look, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err == nil && blocked {
+				_ = conn.Close()
+			}
+			return conn, err
+		}}
+		for i := range failsMost {
+			if now, _ := c.lookFor(d); now.Look != first.Look {
+				t.Fatalf("it looks like %s after %d", now.Look, i)
+			}
+			if _, err := c.Veil(t.Context(), s.Addr().String(), d); err == nil {
+				t.Fatal("it came through")
+			}
+		}
+		second, _ := c.lookFor(d)
+		if (second.Look == first.Look) != (look != "") {
+			t.Errorf("told %q, it looks like %s and then like %s", look, first.Look, second.Look)
+		}
+		blocked = false
+		for range 2 {
+			conn, err := c.Veil(t.Context(), s.Addr().String(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close()
+			if now, _ := c.lookFor(d); now.Look != second.Look {
+				t.Errorf("from %s it goes on to %s although it works", second.Look, now.Look)
+			}
+		}
 	}
 }
 

@@ -92,6 +92,15 @@ export interface NodeInfo {
   name: string;
   started: string;
   disk: { path: string; bytes: number; free: number };
+  damage?: Damage; // on the disk, until it was read
+}
+
+export interface Damage {
+  state: string; // mended, rescued, found
+  time?: string;
+  topics: number;
+  records: number;
+  detail: string;
 }
 
 export interface Me {
