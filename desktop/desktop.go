@@ -42,6 +42,10 @@ type Options struct {
 	LANOnly   bool     // nothing goes outside the local network
 	NoMDNS    bool     // do not announce the node on the local network, nor look there
 	NoBrowser bool     // do not open the page
+	Tor       string   // host:port of Tor's SOCKS proxy: everything goes through it; overrides the stored settings of reach
+	Covert    bool     // bridges only; overrides them too
+	Bridge    *Bridge  // nil: this node is no bridge
+	Programs  []string // for pluggable transports, as lines of the kind "obfs4 exec /usr/bin/obfs4proxy"
 	Mirror    []string // links of topics to follow, keep and serve, without a page; nil: an ordinary run
 	JSON      bool     // write to Out for programs: one [Running]
 	// Passphrase is asked for a passphrase where the folder needs one; what it returns is
@@ -118,6 +122,9 @@ func newApp(o Options) (*app, error) {
 			return nil, err
 		}
 	}
+	if _, _, err := o.reach(); err != nil {
+		return nil, err
+	}
 	dir, err := folder(o.Data)
 	if err != nil {
 		return nil, err
@@ -151,10 +158,14 @@ func (a *app) start(ctx context.Context) (err error) {
 	if a.door, err = listenUI(a.o.UI, a.dir); err != nil {
 		return err
 	}
+	settings, fixed, err := a.o.reach()
+	if err != nil {
+		return err
+	}
 	a.gate = gate.New(gate.Config{
 		Node: node.Config{
 			Dir: a.dir, Listen: a.o.Listen, LANOnly: a.o.LANOnly, NoMDNS: a.o.NoMDNS, Logger: a.log,
-			Erase: ownFiles(),
+			Reach: settings, Bridge: a.o.Bridge.node(), Transports: a.o.Programs, Erase: ownFiles(), Volunteer: a.o.Mirror != nil,
 		},
 		Opened: func(*node.Node) error { return a.rewrite() },
 	})
@@ -165,7 +176,7 @@ func (a *app) start(ctx context.Context) (err error) {
 	if a.o.Mirror != nil {
 		assets = nil
 	}
-	a.server, err = server.New(server.Config{Gate: a.gate, Assets: assets, Version: a.o.Version, Logger: a.log})
+	a.server, err = server.New(server.Config{Gate: a.gate, Assets: assets, Version: a.o.Version, Logger: a.log, ReachFixed: fixed})
 	if err != nil {
 		return &Error{Code: api.CodeInternal, Title: "Linnet could not start its page", Detail: cause(err), Err: err}
 	}

@@ -76,6 +76,8 @@ func explainOpen(dir string, err error) error {
 	case errors.Is(err, node.ErrBadAddress):
 		e.Code, e.Title = api.CodeBadAddress, "a listen address cannot be used"
 		e.Detail = cause(err) + "; correct --listen"
+	case errors.Is(err, node.ErrSettings):
+		e.Code, e.Title, e.Detail = api.CodeInvalid, "the settings of reach do not work", settingsCause(err)
 	case listenFailed(err):
 		e.Code, e.Title = CodeListen, "Linnet cannot listen for other nodes"
 		e.Detail = cause(err) + "; choose another address with --listen, or leave it out to let Linnet choose"

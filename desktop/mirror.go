@@ -15,6 +15,9 @@ const mirrorLook = 2 * time.Second
 // is here whenever that changes in a way that a person would want to know. It
 // ends with a.ctx.
 func (a *app) mirror() {
+	if a.o.Bridge != nil {
+		a.firstLink(a.ctx)
+	}
 	for _, link := range a.o.Mirror {
 		if use, err := a.gate.Use(true); err == nil {
 			_, err = use.Node.Follow(a.ctx, link)

@@ -123,6 +123,12 @@ func (a *app) contradicts(c *client.Client, n api.Node) string {
 		return "--listen cannot change what it listens on"
 	case a.o.LANOnly && n.PeerID != "" && !n.Reachability.LANOnly: // a locked one does not say
 		return "it is not limited to the local network"
+	case a.o.Bridge != nil:
+		return "--bridge cannot make it a bridge while it runs"
+	case a.o.Tor != "" && n.PeerID != "" && n.Reachability.Mode != api.ModeTor:
+		return "it is not limited to Tor"
+	case a.o.Covert && n.PeerID != "" && n.Reachability.Mode != api.ModeCovert:
+		return "it is not limited to bridges"
 	case a.o.UI != "" && !sameUI(a.o.UI, c.URL()):
 		return "its page is at " + c.URL()
 	}

@@ -53,11 +53,15 @@ func (n *Node) followersChanged(name string) {
 	poke(t.asks)
 	poke(t.outbox.wake)
 	poke(t.outbox.published)
+	poke(t.outbox.back)
 	t.repair.Look(false)
 	n.bell.topic(t.id)
 }
 
+// linkContact is a contact as others are told of it: without what lets one through a
+// bridge, which is for whom the bridge's owner has chosen.
 func linkContact(c reach.Contact) topic.Contact {
+	c = c.Open()
 	return topic.Contact{ID: c.ID, Addrs: c.Addrs[:min(len(c.Addrs), maxLinkAddrs)]}
 }
 
@@ -81,9 +85,13 @@ func (s shelf) Book(id record.TopicID) (history.Book, bool) {
 // Nudged implements history.Shelf.
 func (s shelf) Nudged(id record.TopicID, peer string) {
 	if t, err := s.n.Topic(id); err == nil {
+		t.follows(peer) // who names the topic's id knows it
 		t.repair.Nudged(peer)
 	}
 }
+
+// Carry implements history.Shelf.
+func (s shelf) Carry(id record.TopicID, peer, link string) bool { return s.n.carry(id, peer, link) }
 
 // Contacts implements history.Shelf: a few followers, chosen anew each time.
 func (s shelf) Contacts(id record.TopicID) []topic.Contact {
@@ -225,7 +233,7 @@ type keeper struct{ t *Topic }
 func (k keeper) Book() history.Book { return k.t.book() }
 
 // Peers implements history.Keeper.
-func (k keeper) Peers() []string { return k.t.gossip.Peers() }
+func (k keeper) Peers() []string { return k.t.followers() }
 
 // Take implements history.Keeper.
 func (k keeper) Take(ctx context.Context, p history.Proof, rs []*record.Record) (history.Taken, error) {

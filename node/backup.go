@@ -61,6 +61,8 @@ var backedUp = []struct {
 	{prefixDevice, nil},
 	{prefixPerson, (*Node).stripPerson},
 	{keyHints, nil},
+	{keySettings, nil},
+	{prefixBridge, nil},
 	{prefixRequest, nil},
 	{keyLetterbox, nil},
 	{prefixOpen, nil}, // written with the records that they belong to
@@ -180,7 +182,7 @@ func writeRow(w io.Writer, kv storage.KV) error {
 // backedUp calls f for the records of a topic that belong into a backup: those that
 // say who may write and how much there is, and with history all.
 func (t *Topic) backedUp(history bool, f func(storage.Record) error, sealedOnly bool) error {
-	if !t.isReady() || sealedOnly && t.seals() == nil {
+	if !t.isReady() || sealedOnly && t.seals() == nil || !t.carried().IsZero() {
 		return nil
 	}
 	lanes := []storage.Lane{laneOps, laneMarks}
@@ -221,8 +223,8 @@ func (n *Node) stripTopic(value []byte) ([]byte, error) {
 		return nil, err
 	}
 	t := n.topicOfWriter(row.Writer)
-	if t == nil {
-		return nil, nil // left this moment
+	if t == nil || row.Carried != 0 {
+		return nil, nil // left this moment, or here for guests
 	}
 	row.Former = append(row.Former, t.me[:])
 	row.Writer, row.Seat, row.SeatKey, row.WhomKey = nil, nil, nil, nil

@@ -151,7 +151,17 @@ func (n *Node) legacy(ctx context.Context, prefix string) (items [][]byte, err e
 		}
 	}
 	n.people.mu.Unlock()
+	reachItems, reachErr := n.reachLegacy()
+	if reachErr != nil {
+		return nil, reachErr
+	}
+	for _, i := range reachItems {
+		add(i)
+	}
 	for _, t := range n.Topics() {
+		if !t.carried().IsZero() {
+			continue
+		}
 		l, whom, placeErr := t.placeFor(ctx)
 		if placeErr != nil {
 			return nil, placeErr
@@ -333,7 +343,7 @@ func (n *Node) inherit(ctx context.Context, item letter.Item) error {
 		return n.savePerson(ctx, l.Account(), &known{row: row, link: l}, nil)
 	}
 	if item.Topic == nil {
-		return nil
+		return n.inheritReach(ctx, item)
 	}
 	l, err := topic.ParseLink(item.Topic.Link)
 	if err != nil {

@@ -2,8 +2,12 @@ package node
 
 import (
 	"context"
+	"net/netip"
+	"sync"
 
+	"github.com/linnet-im/linnet/node/history"
 	"github.com/linnet-im/linnet/node/letter"
+	"github.com/linnet-im/linnet/node/reach"
 )
 
 // GossipName is for tests that speak on the mesh themselves.
@@ -12,4 +16,117 @@ func GossipName(id TopicID) string { return gossipName(id) }
 // TakeTexts is how a letter with texts is taken in.
 func (n *Node) TakeTexts(ctx context.Context, id TopicID, x *letter.Texts) error {
 	return n.takeTexts(ctx, id, x)
+}
+
+// FakeDoors stands in for a host that is a bridge.
+type FakeDoors struct {
+	id string // of the node
+
+	mu     sync.Mutex
+	at     string
+	passes []reach.Pass
+}
+
+// FakeDoors has a node take itself for a bridge that is reached at an IP and port.
+func (n *Node) FakeDoors(at string) *FakeDoors {
+	f := &FakeDoors{id: string(n.host.Self().ID), at: at, passes: n.passes.valid()}
+	n.passes.doors = f
+	return f
+}
+
+// Move has the bridge be reached elsewhere; empty: nowhere.
+func (f *FakeDoors) Move(at string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = at
+}
+
+// SetPasses is what reach.Host does.
+func (f *FakeDoors) SetPasses(passes []reach.Pass) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.passes = passes
+}
+
+// Passes returns who is let in.
+func (f *FakeDoors) Passes() []reach.Pass {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.passes
+}
+
+// Doors is what reach.Host does.
+func (f *FakeDoors) Doors(p reach.Pass) reach.Contact {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.at == "" {
+		return reach.Contact{ID: []byte(f.id)}
+	}
+	door := append(append([]byte{1}, p[:]...), 0)
+	l := reach.Link{Peer: []byte(f.id), At: []netip.AddrPort{netip.MustParseAddrPort(f.at)}, Door: append(door, "www.example.org"...)}
+	c, err := l.Contact()
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// PassUsed is what reach calls.
+func (n *Node) PassUsed(p reach.Pass) { n.passUsed(p) }
+
+// Told returns everything in the form in which a node tells others where a topic's
+// followers, and itself, are.
+func (n *Node) Told(id TopicID) (out []byte) {
+	contacts := shelf{n}.Contacts(id)
+	contacts = append(contacts, linkContact(n.host.Self()))
+	for _, c := range contacts {
+		for _, a := range c.Addrs {
+			out = append(out, a...)
+		}
+	}
+	return out
+}
+
+// FriendDoors returns the bridge addresses that came with contacts.
+func (n *Node) FriendDoors() (out [][]byte) {
+	n.people.mu.Lock()
+	defer n.people.mu.Unlock()
+	for _, k := range n.people.byID {
+		for _, c := range k.doors() {
+			out = append(out, c.Doors().Addrs...)
+		}
+	}
+	return out
+}
+
+// Libp2pBook returns all that libp2p knows of others: their addresses, and what they
+// say of themselves.
+func (n *Node) Libp2pBook() (out []string) {
+	h := n.host.LibP2P()
+	for _, p := range h.Peerstore().Peers() {
+		for _, a := range h.Peerstore().Addrs(p) {
+			out = append(out, p.String(), a.String(), string(a.Bytes()))
+		}
+		protocols, _ := h.Peerstore().GetProtocols(p)
+		for _, id := range protocols {
+			out = append(out, string(id))
+		}
+		for _, c := range h.Network().ConnsToPeer(p) {
+			out = append(out, c.RemoteMultiaddr().String(), c.LocalMultiaddr().String())
+		}
+	}
+	return out
+}
+
+// ErrNotCarried is what a bridge answers that does not carry a topic.
+var ErrNotCarried = history.ErrUnknown
+
+// AskToCarry asks a connected node to carry a topic.
+func (n *Node) AskToCarry(ctx context.Context, peer string, id TopicID, link string) error {
+	return n.asker.Carry(ctx, peer, id, link)
+}
+
+// WriteSettings stores settings of reach as another version, or a damaged disk, would.
+func (n *Node) WriteSettings(ctx context.Context, row []byte) error {
+	return n.setState(ctx, keySettings, row)
 }

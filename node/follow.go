@@ -17,6 +17,7 @@ import (
 const (
 	followWait  = 4 * time.Second // how long Follow and Preview wait for somebody to answer
 	askTogether = 4               // followers that are asked for ops at once
+	askAgain    = time.Second     // to asking one again that had nothing, or no time; doubled up to askRetry
 	askRetry    = 30 * time.Second
 	maxHeld     = 10_000 // ops of one answer that wait for another op to give them a right
 )
@@ -40,6 +41,10 @@ func (n *Node) Follow(ctx context.Context, link string) (*Topic, error) {
 		if t, err = n.acceptSeat(ctx, t, l); err != nil {
 			return nil, err
 		}
+	}
+	t.followContacts(l.Peers)
+	if err := t.makeOwn(ctx); err != nil {
+		return nil, err
 	}
 	for _, c := range l.Peers {
 		if err := n.host.Keep(reachContact(c)); err != nil {
@@ -155,14 +160,16 @@ func (t *Topic) askAround() {
 	asked := map[string]bool{}
 	failed := map[string]bool{}
 	var mu sync.Mutex
-	retry := time.NewTicker(askRetry)
+	pause := askAgain
+	retry := time.NewTimer(pause)
 	defer retry.Stop()
 	for {
-		peers := t.gossip.Peers()
+		peers := t.followers()
 		mu.Lock()
 		for p := range asked {
 			if !slices.Contains(peers, p) {
 				delete(asked, p)
+				delete(failed, p)
 			}
 		}
 		mu.Unlock()
@@ -170,11 +177,15 @@ func (t *Topic) askAround() {
 		slots := make(chan struct{}, askTogether)
 		for _, p := range peers {
 			mu.Lock()
-			known := asked[p]
+			known, fresh := asked[p], !failed[p]
 			asked[p] = true
 			mu.Unlock()
 			if known {
 				continue
+			}
+			if fresh && pause > askAgain { // somebody new, who may not have it yet either
+				pause = askAgain
+				retry.Reset(pause)
 			}
 			wg.Go(func() {
 				slots <- struct{}{}
@@ -184,11 +195,14 @@ func (t *Topic) askAround() {
 						t.node.log.Warn("node: remember a follower", "err", err)
 					}
 				}
-				if err := t.ask(p); err != nil && t.ctx.Err() == nil {
-					t.node.log.Debug("node: ask for ops", "topic", t.id, "peer", p, "err", err)
-					mu.Lock()
+				err := t.askOne(p)
+				mu.Lock()
+				if delete(failed, p); err != nil {
 					failed[p] = true
-					mu.Unlock()
+				}
+				mu.Unlock()
+				if err != nil && t.ctx.Err() == nil {
+					t.node.log.Debug("node: ask for ops", "topic", t.id, "peer", p, "err", err)
 				}
 			})
 		}
@@ -202,10 +216,24 @@ func (t *Topic) askAround() {
 			for p := range failed {
 				delete(asked, p)
 			}
-			clear(failed)
 			mu.Unlock()
+			pause = min(2*pause, askRetry)
+			retry.Reset(pause)
 		}
 	}
+}
+
+// askOne is ask, and tells a peer on a limited line that this node follows too.
+func (t *Topic) askOne(peer string) error {
+	err := t.ask(peer)
+	if slices.Contains(t.gossip.Peers(), peer) {
+		return err
+	}
+	if errors.Is(err, history.ErrUnknown) {
+		t.left(peer)
+		return err
+	}
+	return errors.Join(err, t.nudge(peer))
 }
 
 // ask fetches the ops of one follower as long as the genesis is not here, and
@@ -262,6 +290,7 @@ func (t *Topic) meet(contacts []topic.Contact) {
 	if len(t.gossip.Peers()) >= enoughFollowers {
 		return
 	}
+	t.followContacts(contacts)
 	for _, c := range contacts {
 		if err := t.node.host.Keep(reachContact(c)); err != nil {
 			t.node.log.Debug("node: told of a follower", "err", err)

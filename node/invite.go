@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/seal"
 	"github.com/linnet-im/linnet/node/topic"
@@ -36,6 +37,11 @@ func (t *Topic) Invite(ctx context.Context) (Invite, error) { return t.InviteAs(
 // reading it. The error matches ErrMayNotChange, ErrNotReady, or ErrNotSealed where
 // everybody has the role, or where there is room for two.
 func (t *Topic) InviteAs(ctx context.Context, role Role) (Invite, error) {
+	return t.invite(ctx, role, reach.Contact{})
+}
+
+// invite is InviteAs with doors of this node's bridge in the link.
+func (t *Topic) invite(ctx context.Context, role Role, doors reach.Contact) (Invite, error) {
 	seq := t.nextSeq()
 	t.mu.RLock()
 	state := t.state
@@ -71,7 +77,7 @@ func (t *Topic) InviteAs(ctx context.Context, role Role) (Invite, error) {
 	defer t.mu.RUnlock()
 	return Invite{topic.Link{
 		Topic: t.id, Kind: t.state.Kind(), Name: t.state.Name(), Seat: seat.Seed(),
-		Peers: []topic.Contact{linkContact(t.node.host.Self())},
+		Peers: []topic.Contact{t.node.selfBehind(doors)},
 	}.String(), expires}, nil
 }
 

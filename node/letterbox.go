@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/linnet-im/linnet/node/identity"
@@ -142,20 +143,28 @@ func (n *Node) RenewContactLink(ctx context.Context) (string, error) {
 	if err := n.saveLetterbox(ctx); err != nil {
 		return "", err
 	}
+	if err := n.dropPass(ctx, n.me()); err != nil {
+		return "", err
+	}
 	return n.contactLink()
 }
 
-// contactLink writes the link as it is now; the caller holds people.mu.
-func (n *Node) contactLink() (string, error) {
+// contactLink writes the link as it is now, for whoever gets it; the caller holds people.mu.
+func (n *Node) contactLink() (string, error) { return n.contactLinkFor(n.me(), "Contact link") }
+
+// contactLinkFor writes the link for one person: if this node is a bridge for its
+// contacts, it lets that person through. The caller holds people.mu.
+func (n *Node) contactLinkFor(id PersonID, name string) (string, error) {
 	b := &n.people.box
 	l := identity.Link{
 		Devices: []identity.Certificate{n.certificate()}, Created: time.UnixMilli(0),
 		Secret: [identity.SecretSize]byte(b.row.Secret), Prekey: b.prekeys[len(b.prekeys)-1].Public,
 		Name: identity.CleanName(n.ownName()), Mailboxes: [][]byte{b.address().Bytes()},
 	}
-	l.Addresses = appendPlaces(nil, placeDevice, n.host.Self())
-	for _, k := range b.row.Keepers {
-		l.Addresses = appendPlaces(l.Addresses, placeKeeper, reach.Contact{ID: k.ID, Addrs: k.Addrs})
+	l.Addresses = appendPlaces(nil, placeDevice, n.host.Self().Open())
+	own := len(l.Addresses)
+	for _, k := range b.row.Keepers { // without what they let this one through with
+		l.Addresses = appendPlaces(l.Addresses, placeKeeper, reach.Contact{ID: k.ID, Addrs: k.Addrs}.Open())
 	}
 	l.Addresses = l.Addresses[:min(len(l.Addresses), identity.MaxLinkAddresses)]
 	text, err := n.device.SignLink(l)
@@ -169,6 +178,12 @@ func (n *Node) contactLink() (string, error) {
 		}
 	}
 	l.Created = time.UnixMilli(b.row.Changed)
+	if row, ok := n.passOf(n.ctx, id, name); ok {
+		doors := n.doorsOf(row)
+		doors.Addrs = doors.Addrs[:min(len(doors.Addrs), doorsInLink)]
+		l.Addresses = slices.Insert(l.Addresses, own, appendPlaces(nil, placeDevice, doors)...)
+		l.Addresses = l.Addresses[:min(len(l.Addresses), identity.MaxLinkAddresses)]
+	}
 	return n.device.SignLink(l)
 }
 

@@ -33,6 +33,12 @@ type Config struct {
 
 	// Reach overrides the stored settings of reach; nil: those that SetReachSettings stored.
 	Reach *ReachSettings
+	// Volunteer says that others can reach this node by themselves, whatever it finds out: it
+	// relays for its friends at once, as one does that was found to be reachable.
+	Volunteer bool
+	// Transports are programs for pluggable transports, as lines of the kind
+	// "obfs4 exec /usr/bin/obfs4proxy"; none is started before an address needs it.
+	Transports []string
 	// Bridge makes the node a bridge for people whose network is blocked; nil: it is none.
 	Bridge *BridgeConfig
 
@@ -42,7 +48,8 @@ type Config struct {
 	// Erase are names of the caller's own files in Dir, which a wipe deletes too.
 	Erase []string
 
-	vault *vault.Vault // opened already, see Reopen
+	vault     *vault.Vault // opened already, see Reopen
+	lendVault bool         // it stays open where Open fails
 }
 
 // Node is a running messenger node.
@@ -72,6 +79,17 @@ type Node struct {
 	people people
 	post   post
 	hints  hints
+	narrow narrow
+	moves  chan string   // peers that are elsewhere now
+	meets  chan struct{} // one for each node found at a meeting place that is visited
+	passes passes
+
+	settings ReachSettings // in force until Close
+	bridging sync.Mutex    // held while bridges of others come and go
+
+	lines     chan struct{} // tells seekCarriers that a line has come or gone
+	carrying  sync.Mutex
+	carriedBy map[string]int // topics that a guest has had carried since the start; guarded by carrying
 
 	mu       sync.RWMutex
 	name     string
@@ -109,17 +127,28 @@ func open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{}, handed: make(chan handed, 1024), spare: spare{wake: make(chan struct{}, 1)}}
+	n := &Node{
+		cfg: cfg, log: cfg.Logger, started: time.Now(), host: cfg.Host, topics: map[TopicID]*Topic{}, byGossip: map[string]*Topic{}, folders: map[string]*watched{},
+		handed: make(chan handed, 1024), lines: make(chan struct{}, 1), spare: spare{wake: make(chan struct{}, 1)},
+	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.keepVault, n.cfg.lendVault = cfg.lendVault, false
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
 		}
+		n.keepVault = false
 	}()
 	if err := n.openStore(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.loadSelf(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.loadSettings(); err != nil {
+		return nil, err
+	}
+	if err := n.loadPasses(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.openHost(ctx); err != nil {
@@ -144,6 +173,10 @@ func open(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.openSpare(ctx); err != nil {
 		return nil, err
 	}
+	n.wg.Go(n.seekCarriers)
+	if n.IsBridge() {
+		n.wg.Go(n.leaveCarried)
+	}
 	return n, n.meetAgain()
 }
 
@@ -154,8 +187,13 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n.host, err = reach.Open(ctx, reach.Config{
+		memory, err := n.reachMemory()
+		if err != nil {
+			return err
+		}
+		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
+			Settings: n.settings, Bridge: n.bridgeConfig(), Transports: n.cfg.Transports, MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)
@@ -163,10 +201,14 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("node: %w", err)
 		}
+		n.mu.Lock() // it may call already, see mayRelay
+		n.host = host
+		n.mu.Unlock()
 		if err := n.rememberPort(ctx, port); err != nil {
 			return err
 		}
 	}
+	n.passes.doors = n.host
 	var err error
 	n.gossip, err = newGossip(n)
 	if err != nil {
@@ -175,7 +217,15 @@ func (n *Node) openHost(ctx context.Context) error {
 	n.stems = stem.Open(n.host.LibP2P(), stems{n}, record.MaxRecord, n.log)
 	n.asker = history.NewClient(n.host.LibP2P())
 	n.server = history.NewServer(n.host.LibP2P(), shelf{n}, n.log)
-	n.host.Watch(func(peer string, connected bool) { n.bell.node() })
+	n.narrow = narrow{wake: make(chan struct{}, 1), due: map[TopicID]struct{}{}}
+	n.host.Watch(n.lineChanged)
+	n.host.WatchOutlook(n.bell.node)
+	n.wg.Go(n.tellNarrow)
+	n.moves = make(chan string, maxMoves)
+	n.host.WatchMoves(n.moved)
+	n.wg.Go(n.noteMoves)
+	n.meets = make(chan struct{}, meetAtOnce)
+	n.host.Meet(n.meetingPlaces, n.foundAt)
 	return nil
 }
 
@@ -297,7 +347,7 @@ func (n *Node) Peers() []Peer {
 	}
 	peers := []Peer{}
 	for _, p := range n.host.Peers() {
-		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Topics: follows[p.ID]})
+		peers = append(peers, Peer{ID: p.ID, Address: p.Address, Nearby: p.Nearby, Way: n.host.Way(p.ID), Topics: follows[p.ID]})
 	}
 	return peers
 }

@@ -148,7 +148,7 @@ func (t *Topic) send(ctx context.Context, id record.ID, raw []byte) error {
 	if !t.HidesOrigin() {
 		return t.gossip.Publish(ctx, raw)
 	}
-	if len(t.gossip.Peers()) == 0 {
+	if len(t.followers()) == 0 {
 		return pubsub.ErrNoPeers
 	}
 	if t.isHeld(id) && t.node.stems.Start(ctx, stem.TopicID(t.id), raw) {
@@ -181,7 +181,7 @@ func (s stems) Dialled(id stem.TopicID) []string {
 
 // dialled returns the followers that this node has dialled itself.
 func (t *Topic) dialled() []string {
-	return slices.DeleteFunc(t.gossip.Peers(), func(p string) bool { return !t.node.host.Dialled(p) })
+	return slices.DeleteFunc(t.followers(), func(p string) bool { return !t.node.host.Dialled(p) })
 }
 
 // Check implements stem.Topics. What this node has written comes round like any

@@ -25,6 +25,7 @@ type outbox struct {
 	t         *Topic
 	wake      chan struct{} // there may be something to publish
 	published chan struct{} // there is something to ask about
+	back      chan struct{} // somebody has come, or come back by another way: ask at once
 
 	mu     sync.Mutex
 	queue  []outItem              // to be published
@@ -68,7 +69,7 @@ func outKey(id TopicID, seq uint64) string {
 }
 
 func newOutbox(t *Topic) (*outbox, error) {
-	o := &outbox{t: t, wake: make(chan struct{}, 1), published: make(chan struct{}, 1), nobody: map[record.ID]*outItem{}, kept: map[record.ID]*keepers{}}
+	o := &outbox{t: t, wake: make(chan struct{}, 1), published: make(chan struct{}, 1), back: make(chan struct{}, 1), nobody: map[record.ID]*outItem{}, kept: map[record.ID]*keepers{}}
 	rows, err := t.node.store.ListState(prefixOut + t.id.String() + "/")
 	if err != nil {
 		return nil, fmt.Errorf("node: read the outbox: %w", err)
@@ -101,6 +102,7 @@ func (o *outbox) add(records []*record.Record) {
 	}
 	o.mu.Unlock()
 	poke(o.wake)
+	o.t.news()
 }
 
 // poke wakes the goroutine that waits on c, a channel with room for one.
@@ -129,6 +131,24 @@ func (o *outbox) run() {
 	}
 }
 
+// lineChanged is called by reach, which must not be held up, when a line to a peer has
+// come or gone. A follower who is still connected then has changed its way, and what
+// was under way by the other one may be lost.
+func (n *Node) lineChanged(peer string, connected bool) {
+	n.bell.node()
+	poke(n.lines)
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, t := range n.topics {
+		if !connected { // gone, or on a limited line
+			t.lookNarrow(peer)
+			continue
+		}
+		t.repair.Back(peer)
+		poke(t.outbox.back)
+	}
+}
+
 // publish empties the queue while there are followers.
 func (o *outbox) publish(ctx context.Context) error {
 	for {
@@ -148,6 +168,7 @@ func (o *outbox) publish(ctx context.Context) error {
 		}
 		err := o.t.send(ctx, item.id, item.raw)
 		if errors.Is(err, pubsub.ErrNoPeers) {
+			o.t.showNarrow(o.queued())
 			return nil // a follower that comes wakes the outbox
 		}
 		if errors.Is(err, pubsub.ErrBusy) {
@@ -166,6 +187,13 @@ func (o *outbox) publish(ctx context.Context) error {
 	}
 }
 
+// queued returns what waits to be published.
+func (o *outbox) queued() []outItem {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.queue)
+}
+
 // confirm asks followers whether own records have arrived, until one of them
 // says so for each, and in a direct topic also until the other person's device
 // does, as long as it is there. It ends when the topic closes.
@@ -182,6 +210,8 @@ func (o *outbox) confirm() {
 			case <-o.t.ctx.Done():
 				return
 			case <-time.After(pause):
+			case <-o.back:
+				pause = askFirst
 			}
 			left, progress := o.askOnce()
 			open, news := o.t.askOther()
@@ -201,7 +231,7 @@ func (o *outbox) confirm() {
 // published and that nobody is known to have. It returns how many are left, and
 // whether there were answers.
 func (o *outbox) askOnce() (left int, progress bool) {
-	peers := o.t.gossip.Peers()
+	peers := o.t.followers()
 	if o.t.HidesOrigin() { // who asks about a record has written it
 		peers = o.t.dialled()
 	}

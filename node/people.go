@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/linnet-im/linnet/node/identity"
+	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/seal"
 	"github.com/linnet-im/linnet/node/topic"
@@ -62,6 +63,7 @@ type personRow struct {
 	Gone     bool     `cbor:"11,keyasint,omitempty"` // deleted here; kept while blocked
 	Devices  [][]byte `cbor:"12,keyasint,omitempty"` // that were seen in the direct topic, the oldest first
 	Another  int64    `cbor:"13,keyasint,omitempty"` // ms since 1970: when one more was seen, until the notice was read
+	NoBridge bool     `cbor:"14,keyasint,omitempty"` // its bridge was given up here
 }
 
 // people is who is known. It is small: all of it is in memory.
@@ -70,7 +72,26 @@ type people struct {
 	byID map[PersonID]*known
 	box  letterbox
 
-	given sync.Map // PersonID -> string: names given here, for who holds a topic's mutex
+	given   sync.Map // PersonID -> string: names given here, for who holds a topic's mutex
+	devices sync.Map // peer id -> PersonID: devices of contacts, for who may not wait
+}
+
+// noteNodes remembers which nodes are a person's, as long as it is a contact.
+func (p *people) noteNodes(id PersonID, k *known) {
+	p.devices.Range(func(peer, of any) bool {
+		if of == id {
+			p.devices.Delete(peer)
+		}
+		return true
+	})
+	if k.row.Gone || k.row.Blocked || k.row.Asked {
+		return
+	}
+	for _, x := range places(k.link) {
+		if peer, err := reach.PeerID(x.contact.ID); err == nil && x.kind == placeDevice {
+			p.devices.Store(peer, id)
+		}
+	}
 }
 
 // called notes what a person is called here.
@@ -121,6 +142,7 @@ func (n *Node) loadPeople(ctx context.Context) error {
 		}
 		n.people.byID[id] = k
 		n.people.called(id, k.row)
+		n.people.noteNodes(id, k)
 		n.mute(k)
 	}
 	return n.loadLetterbox(ctx)
@@ -154,6 +176,8 @@ func (n *Node) savePerson(ctx context.Context, id PersonID, k *known, change fun
 	k.row = row
 	n.people.byID[id] = k
 	n.people.called(id, row)
+	n.people.noteNodes(id, k)
+	n.keepDoors(k)
 	return nil
 }
 
@@ -322,6 +346,11 @@ func (n *Node) ChangeContact(ctx context.Context, id PersonID, c ContactChange) 
 			return Contact{}, err
 		}
 	}
+	if k.row.Blocked {
+		if err := n.dropPass(ctx, id); err != nil {
+			return Contact{}, err
+		}
+	}
 	n.mute(k)
 	n.toldOf(k)
 	poke(n.post.wake)
@@ -376,6 +405,9 @@ func (n *Node) DeleteContact(ctx context.Context, id PersonID) error {
 	if err := n.drop(ctx, prefixRequest+hex.EncodeToString(id[:])+"/"); err != nil {
 		return err
 	}
+	if err := n.dropPass(ctx, id); err != nil {
+		return err
+	}
 	if k.row.Blocked {
 		return n.savePerson(ctx, id, k, func(row *personRow) {
 			*row = personRow{Link: row.Link, Blocked: true, Gone: true, Added: row.Added}
@@ -386,6 +418,7 @@ func (n *Node) DeleteContact(ctx context.Context, id PersonID) error {
 	}
 	delete(n.people.byID, id)
 	n.people.given.Delete(id)
+	n.people.noteNodes(id, &known{})
 	n.bell.node()
 	return nil
 }

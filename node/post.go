@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
@@ -226,15 +227,13 @@ type correspondent struct {
 	told    []byte // hash of the link of ours that it has
 	seat    []byte // of the request, until it was heard of
 	waiting bool   // not heard of
+	mine    string // the contact link of ours that it is to have
 }
 
 // correspondents returns the people with whom there is a direct topic.
-func (n *Node) correspondents() (out []correspondent, mine string, err error) {
+func (n *Node) correspondents() (out []correspondent, err error) {
 	n.people.mu.Lock()
 	defer n.people.mu.Unlock()
-	if mine, err = n.contactLink(); err != nil {
-		return nil, "", err
-	}
 	for id, k := range n.people.byID {
 		if k.row.Blocked || k.row.Gone || len(k.row.Topic) != len(TopicID{}) {
 			continue
@@ -246,14 +245,17 @@ func (n *Node) correspondents() (out []correspondent, mine string, err error) {
 		}
 		c := correspondent{id: id, topic: t, link: k.link, address: a, told: k.row.Told, seat: k.row.Seat, waiting: !k.row.Heard}
 		c.devices, c.keepers = n.remember(k.link)
+		if c.mine, err = n.contactLinkFor(id, cmp.Or(k.row.Name, k.link.Name, "Contact")); err != nil {
+			return nil, err
+		}
 		out = append(out, c)
 	}
-	return out, mine, nil
+	return out, nil
 }
 
 // sendLetters leaves what nobody else has in the mailboxes of those it is for.
 func (n *Node) sendLetters(ctx context.Context) error {
-	list, mine, err := n.correspondents()
+	list, err := n.correspondents()
 	if err != nil {
 		return err
 	}
@@ -272,7 +274,7 @@ func (n *Node) sendLetters(ctx context.Context) error {
 		if b := n.post.tried(c.id); time.Now().Before(b.next) {
 			continue
 		}
-		sent, err := n.writeTo(ctx, c, mine)
+		sent, err := n.writeTo(ctx, c)
 		n.post.note(c.id, sent || err == nil)
 		if err != nil && !errors.Is(err, mailbox.ErrShort) {
 			errs = append(errs, err)
@@ -316,8 +318,8 @@ func (n *Node) heardOf(ctx context.Context, id PersonID) error {
 }
 
 // writeTo leaves one person what is due, in as many letters as it takes.
-func (n *Node) writeTo(ctx context.Context, c correspondent, mine string) (sent bool, err error) {
-	t := c.topic
+func (n *Node) writeTo(ctx context.Context, c correspondent) (sent bool, err error) {
+	t, mine := c.topic, c.mine
 	after := mailAfter
 	if len(t.gossip.Peers()) > 0 {
 		after = mailLater
@@ -465,7 +467,7 @@ func (n *Node) put(ctx context.Context, d mailbox.Delivery) (kept []string, err 
 
 // findKeepers has contacts keep mail for this device.
 func (n *Node) findKeepers(ctx context.Context) error {
-	list, _, err := n.correspondents()
+	list, err := n.correspondents()
 	if err != nil {
 		return err
 	}
@@ -558,7 +560,7 @@ func (n *Node) fetchMail(ctx context.Context) error {
 // seeFetched asks keepers which letters were fetched: their receipts prove that
 // the person's device has what was in them.
 func (n *Node) seeFetched(ctx context.Context) error {
-	list, _, err := n.correspondents()
+	list, err := n.correspondents()
 	if err != nil {
 		return err
 	}

@@ -97,15 +97,25 @@ func (n *Node) Restore(ctx context.Context, r io.Reader, passphrase []byte) (Res
 // Reopen closes the node and opens its folder again, without asking for a passphrase.
 // After an error there is no node.
 func (n *Node) Reopen(ctx context.Context) (*Node, error) {
+	cfg, err := n.makeWay()
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, cfg)
+}
+
+// makeWay closes the node, and returns what the next one is opened with: the same, and
+// the vault that is open already.
+func (n *Node) makeWay() (Config, error) {
 	n.mu.Lock()
 	n.keepVault = true
 	n.mu.Unlock()
 	if err := n.Close(); err != nil {
-		return nil, errors.Join(err, n.vault.Close())
+		return Config{}, errors.Join(err, n.vault.Close())
 	}
 	cfg := n.cfg
 	cfg.vault, cfg.Host = n.vault, nil
-	return Open(ctx, cfg)
+	return cfg, nil
 }
 
 // staging is a store on its way out of a backup.

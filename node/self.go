@@ -165,6 +165,38 @@ func (n *Node) met(ctx context.Context, peer string, c reach.Contact) error {
 	return n.commit(ctx, storage.Batch{State: []storage.KV{{Key: prefixPeer + peer, Value: row}}})
 }
 
+// maxMoves is how many peers that have moved wait to be noted. One that finds no room is
+// noted when it is met next.
+const maxMoves = 64
+
+// moved is called by reach, which must not be held up.
+func (n *Node) moved(peer string) {
+	select {
+	case n.moves <- peer:
+	default:
+	}
+}
+
+// noteMoves remembers where peers are that have moved, until the node closes. Only
+// those whom it remembers anyway: followers, and whom a person has named.
+func (n *Node) noteMoves() {
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case peer := <-n.moves:
+			if _, err := n.store.State(prefixPeer + peer); err != nil {
+				continue
+			}
+			if c, ok := n.host.Contact(peer); ok {
+				if err := n.met(n.ctx, peer, c); err != nil && n.ctx.Err() == nil {
+					n.log.Warn("node: remember where a peer is", "peer", peer, "err", err)
+				}
+			}
+		}
+	}
+}
+
 // meetAgain begins to dial everybody who is known: from links, from earlier, from Config.
 func (n *Node) meetAgain() error {
 	rows, err := n.store.ListState(prefixPeer)
@@ -197,6 +229,9 @@ func (n *Node) meetAgain() error {
 	}
 	for _, t := range n.Topics() {
 		t.keepContacts()
+	}
+	if err := n.keepBridges(); err != nil {
+		return err
 	}
 	for _, s := range n.cfg.Bootstrap {
 		c, err := reach.ParseAddress(s)

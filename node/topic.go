@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,7 @@ type topicRow struct {
 	Seat       []byte       `cbor:"9,keyasint,omitempty"`  // seed of a seat to take
 	Refused    bool         `cbor:"10,keyasint,omitempty"` // it was taken by somebody else
 	Former     [][]byte     `cbor:"20,keyasint,omitempty"` // writers that this person was on devices before a restore
+	Carried    int64        `cbor:"22,keyasint,omitempty"` // ms since 1970 when a guest of this bridge last asked to keep it; 0: the person follows it
 	Regain     bool         `cbor:"21,keyasint,omitempty"` // came out of a backup, and the topic is this person's: see regain
 }
 
@@ -125,6 +127,9 @@ type Topic struct {
 	unseen   map[record.ID]time.Time // named by others and not here, since when
 	standing *standing               // what complete worked out last
 	shedTo   storage.Pos             // texts up to here are not kept
+
+	nudgedAt time.Time           // when a follower on a limited line was last told of news
+	told     map[string]struct{} // peers of whom it is known without gossip that they follow it, see narrow
 
 	unreadStale bool       // unread must be counted anew
 	freezing    sync.Mutex // held while a fork is taken in
@@ -186,7 +191,7 @@ func (n *Node) openTopic(id TopicID, row topicRow, instead *Topic) (*Topic, erro
 	t := &Topic{
 		node: n, id: id, row: row, key: ed25519.NewKeyFromSeed(row.Writer),
 		ready: make(chan struct{}), asks: make(chan struct{}, 1), chores: make(chan struct{}, 1), locks: make(chan struct{}, 1), awaiting: make(chan struct{}, maxAwaiting),
-		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{}, held: map[record.ID]held{}, toldForks: map[string]int{},
+		unseen: map[record.ID]time.Time{}, people: map[Writer]person{}, acks: map[uint64]struct{}{}, held: map[record.ID]held{}, toldForks: map[string]int{}, told: map[string]struct{}{},
 	}
 	t.me, t.opened = record.WriterOf(t.key), time.Now()
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
@@ -392,11 +397,14 @@ func (t *Topic) ID() TopicID { return t.id }
 
 // Link returns what to send a person so that they can follow. It carries
 // addresses at which this node can be reached.
-func (t *Topic) Link() string {
-	self := t.node.host.Self()
+func (t *Topic) Link() string { return t.link(reach.Contact{}) }
+
+// link is Link with doors of this node's bridge.
+func (t *Topic) link(doors reach.Contact) string {
+	peers := append([]topic.Contact{t.node.selfBehind(doors)}, t.proven()...)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: []topic.Contact{linkContact(self)}}
+	l := topic.Link{Topic: t.id, Kind: t.row.Kind, Name: t.row.Name, Peers: peers}
 	if t.state != nil {
 		l.Kind, l.Name = t.state.Kind(), t.state.Name()
 	}
@@ -405,6 +413,24 @@ func (t *Topic) Link() string {
 	}
 	return l.String()
 }
+
+// proven returns a few other followers whom this node has reached on the internet
+// itself, such as mirrors: whoever gets the link finds one of them where this node is
+// behind a NAT, or away.
+func (t *Topic) proven() (out []topic.Contact) {
+	for _, p := range slices.Sorted(slices.Values(t.followers())) {
+		if c, ok := t.node.host.Proven(p); ok {
+			out = append(out, linkContact(c))
+		}
+		if len(out) == provenInLink {
+			break
+		}
+	}
+	return out
+}
+
+// provenInLink keeps links short.
+const provenInLink = 2
 
 // Info returns the topic as this node sees it now.
 func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
@@ -419,7 +445,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	if err := t.countUnread(); err != nil {
 		return TopicInfo{}, fmt.Errorf("node: %w", err)
 	}
-	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.gossip.Peers()), Last: last}
+	info := TopicInfo{ID: t.id, Link: t.Link(), Followers: len(t.followers()), Last: last}
 	seq := t.nextSeq()
 	me := t.node.me()
 	whom, err := t.node.personOf(t)
@@ -431,7 +457,7 @@ func (t *Topic) Info(ctx context.Context) (TopicInfo, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	info.Kind, info.Name, info.Joined = t.row.Kind, t.row.Name, time.UnixMilli(t.row.Joined)
-	info.Unread, info.Draft = t.unread, t.draft
+	info.Unread, info.Draft, info.Carried = t.unread, t.draft, t.row.Carried != 0
 	if t.read != nil {
 		info.ReadUpTo = RecordID(t.read.ID)
 	}
@@ -479,6 +505,7 @@ func (t *Topic) keepContacts() {
 	contacts := t.row.Contacts
 	t.mu.RUnlock()
 	for _, c := range contacts {
+		t.followContacts([]topic.Contact{topic.Contact(c)})
 		if err := t.node.host.Keep(reach.Contact(c)); err != nil {
 			t.node.log.Debug("node: contact of a topic", "err", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/linnet-im/linnet/node/bundle"
 	"github.com/linnet-im/linnet/node/identity"
 	"github.com/linnet-im/linnet/node/message"
+	"github.com/linnet-im/linnet/node/reach"
 	"github.com/linnet-im/linnet/node/record"
 	"github.com/linnet-im/linnet/node/topic"
 	"github.com/linnet-im/linnet/node/vault"
@@ -194,6 +195,7 @@ type TopicInfo struct {
 	Completeness Completeness
 	Keep         Keep
 	HidesOrigin  bool     // see Topic.HidesOrigin
+	Carried      bool     // it is here for guests of this bridge only, see BridgeConfig.Carry
 	Sealing      *Sealing // of a private or direct topic
 	Whom         PersonID // of a direct topic: with whom
 	Live         *Live    // of a direct topic: how the other stands now, nil where that is not to be seen
@@ -297,7 +299,8 @@ type Peer struct {
 	ID      string
 	Address string
 	Nearby  bool
-	Topics  int // topics of ours that it follows
+	Way     reach.WayName // by which it is connected
+	Topics  int           // topics of ours that it follows
 }
 
 // EventType names what happened. The numbers are on disk.

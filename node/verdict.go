@@ -35,7 +35,10 @@ func (t *Topic) hear(ctx context.Context, m pubsub.Message) pubsub.Verdict {
 	again := t.cameBack(r, m.From)
 	err = t.take(ctx, r)
 	switch {
-	case err == nil, again && errors.Is(err, errDuplicate):
+	case err == nil:
+		t.news()
+		return pubsub.Accept
+	case again && errors.Is(err, errDuplicate):
 		return pubsub.Accept
 	case provablyFalse(err):
 		t.node.log.Debug("node: rejected", "topic", t.id, "from", m.From, "err", err)

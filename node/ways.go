@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -16,6 +15,10 @@ type (
 	Outlook = reach.Outlook
 	// Way is how one way stands there.
 	Way = reach.Way
+	// WayName names one way to reach others.
+	WayName = reach.WayName
+	// WayState says how a way stands.
+	WayState = reach.WayState
 	// ReachSettings are a person's choices about reach.
 	ReachSettings = reach.Settings
 )
@@ -35,6 +38,14 @@ type BridgeConfig struct {
 	Site     string
 	CertFile string
 	KeyFile  string
+
+	Title string // what bridge links call it; may be empty
+	// Contacts lets this person's contacts through without being asked: each gets a
+	// pass of its own, inside what is sealed for it, and the contact link has one.
+	Contacts bool
+	// Carry has the node keep and serve, within quotas, what its guests follow: a bridge
+	// helps little to get at topics of which it has nothing.
+	Carry bool
 }
 
 // Bridge is a bridge of somebody else's that this node may use.
@@ -44,6 +55,7 @@ type Bridge struct {
 	Added     time.Time
 	Connected bool
 	Way       reach.WayName // by which it is connected
+	Contact   PersonID      // whose it is, where it came with a contact; zero: it came by a bridge link
 }
 
 // Pass is a bridge link that this node, a bridge, has handed out.
@@ -51,48 +63,11 @@ type Pass struct {
 	ID      string
 	Name    string // for whom it is; only this node sees it
 	Created time.Time
-	Used    time.Time // last time somebody came with it; zero: never
+	Used    time.Time // last time somebody came with it, to the hour; zero: never
 	Revoked bool
-	Link    string // the bridge link; empty once revoked
+	Link    string   // the bridge link; empty once revoked, or while no address is known
+	Contact PersonID // who got it by being a contact; zero: it was made by hand, or for the contact link
 }
 
 // Outlook tells which ways work here and now.
-func (n *Node) Outlook() Outlook { return Outlook{} }
-
-// ReachSettings returns the settings that are in force.
-func (n *Node) ReachSettings() ReachSettings { return ReachSettings{} }
-
-// SetReachSettings stores settings, which hold from the next opening of the node
-// on: see Reopen. The error matches ErrSettings.
-func (n *Node) SetReachSettings(ctx context.Context, s ReachSettings) error { return s.Check() }
-
-// Bridges returns the bridges that this node may use, the newest first.
-func (n *Node) Bridges() []Bridge { return nil }
-
-// AddBridge takes a bridge link, and uses that bridge where other ways fail. The
-// error matches ErrBadBridge.
-func (n *Node) AddBridge(ctx context.Context, link string) (Bridge, error) {
-	return Bridge{}, ErrBadBridge
-}
-
-// ForgetBridge gives a bridge up. The error matches ErrNotFound.
-func (n *Node) ForgetBridge(ctx context.Context, id string) error { return ErrNotFound }
-
-// IsBridge reports whether this node is a bridge.
-func (n *Node) IsBridge() bool { return n.cfg.Bridge != nil }
-
-// Passes returns the bridge links that this node has handed out, the newest first.
-func (n *Node) Passes() []Pass { return nil }
-
-// NewPass makes a bridge link for somebody. The error matches ErrNoBridge or ErrBadName.
-func (n *Node) NewPass(ctx context.Context, name string) (Pass, error) { return Pass{}, ErrNoBridge }
-
-// RevokePass takes a bridge link back: whoever comes with it sees the site, and
-// who is there with it is cut off. The error matches ErrNotFound.
-func (n *Node) RevokePass(ctx context.Context, id string) error { return ErrNotFound }
-
-// LinkByBridge is Link with this bridge's address and a new pass in it, for people
-// for whom everything else is blocked. The error matches ErrNoBridge.
-func (t *Topic) LinkByBridge(ctx context.Context, name string) (string, error) {
-	return "", ErrNoBridge
-}
+func (n *Node) Outlook() Outlook { return n.host.Outlook() }

@@ -93,6 +93,7 @@ type PubSub struct {
 	cfg    Config
 	gossip *gossip.PubSub
 	trace  *tracer
+	lines  *lines
 	filter *filter
 	share  *share
 	blame  *blame
@@ -118,7 +119,8 @@ func New(cfg Config) (*PubSub, error) {
 	p.filter = newFilter(cfg)
 	p.trace = newTracer()
 	score, thresholds := scoring()
-	g, err := gossip.NewGossipSub(p.ctx, cfg.Host,
+	p.lines = newLines(cfg.Host)
+	g, err := gossip.NewGossipSub(p.ctx, p.lines,
 		gossip.WithMessageSignaturePolicy(gossip.StrictNoSign),
 		gossip.WithNoAuthor(),
 		gossip.WithMessageIdFn(func(m *pb.Message) string { return cfg.MessageID(m.GetData()) }),
@@ -172,6 +174,7 @@ func (p *PubSub) disconnected(n network.Network, c network.Conn) {
 	if id := c.RemotePeer(); n.Connectedness(id) != network.Connected {
 		p.filter.forget(id)
 		p.trace.forget(id)
+		p.lines.forget(id)
 	}
 }
 

@@ -92,6 +92,8 @@ func (s honestShelf) Book(id record.TopicID) (history.Book, bool) { return s.boo
 
 func (s honestShelf) Nudged(record.TopicID, string) {}
 
+func (s honestShelf) Carry(record.TopicID, string, string) bool { return false }
+
 func (s honestShelf) Contacts(record.TopicID) []topic.Contact { return nil }
 
 // fillStore makes n records that look like records to a store.

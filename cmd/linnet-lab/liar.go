@@ -94,6 +94,8 @@ func (s lyingShelf) Contacts(record.TopicID) []topic.Contact { return nil }
 
 func (s lyingShelf) Nudged(record.TopicID, string) {}
 
+func (s lyingShelf) Carry(record.TopicID, string, string) bool { return false }
+
 type lyingBook struct{ storeBook }
 
 // Walk implements history.Book, and lies.

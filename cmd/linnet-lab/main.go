@@ -5,6 +5,7 @@
 //	go run ./cmd/linnet-lab live --n 8 --rounds 5 --only live --verbose
 //	go run ./cmd/linnet-lab history
 //	go run ./cmd/linnet-lab seal
+//	go run ./cmd/linnet-lab reach --short
 //
 // For live and history it is a coordinator that runs itself again as worker
 // processes, one for each node, and talks to them in lines of JSON; those measure on
@@ -38,7 +39,7 @@ func execute(ctx context.Context) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(liveCommand(), historyCommand(), sealCommand(), workerCommand(), keeperCommand(), liarCommand())
+	root.AddCommand(liveCommand(), historyCommand(), sealCommand(), reachCommand(), workerCommand(), keeperCommand(), liarCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

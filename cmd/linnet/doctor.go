@@ -54,6 +54,7 @@ type checkup struct {
 	Node    *api.Node   `json:"node,omitempty"`
 	Peers   []api.Peer  `json:"peers,omitempty"`
 	Topics  []api.Topic `json:"topics,omitempty"`
+	Reach   *api.Reach  `json:"reach,omitempty"`
 }
 
 func (p *program) doctor() *cobra.Command {
@@ -247,11 +248,7 @@ func (p *program) examineRunning(ctx context.Context, conn *client.Client, pid i
 		}
 		c.add("damage", how, d.Summary+" ("+line(d.Detail)+")")
 	}
-	state := stateOK
-	if n.Reachability.State != api.ReachConnected {
-		state = stateNote
-	}
-	c.add("reach", state, n.Reachability.Summary)
+	p.examineReach(ctx, conn, c)
 	for _, a := range n.Addresses {
 		c.add("address", stateOK, a)
 	}
@@ -278,6 +275,52 @@ func (p *program) examineRunning(ctx context.Context, conn *client.Client, pid i
 			state = stateNote
 		}
 		c.add("topic", state, named(t)+": "+t.Completeness.Summary)
+	}
+}
+
+// examineReach says whom the node reaches, which ways do not work, and whether the
+// clock is that of others.
+func (p *program) examineReach(ctx context.Context, conn *client.Client, c *checkup) {
+	r, err := conn.Reach(ctx)
+	if err != nil {
+		c.add("reach", stateWrong, err.Error())
+		return
+	}
+	c.Reach = &r
+	state := stateOK
+	if r.State != api.ReachConnected {
+		state = stateNote
+	}
+	c.add("reach", state, r.Summary)
+	for _, w := range r.Ways {
+		if w.State == api.WayFails {
+			c.add("way", stateNote, strings.TrimSuffix(wayInWords(w.Name)+" does not work here: "+w.Why, ": "))
+		}
+	}
+	if r.Settings.Mode != api.ModeOpen {
+		c.add("ways", stateNote, settingsInWords(r)+" Change that with: "+desktop.Command("reach set --mode open", p.data))
+	}
+	if r.Skew != nil {
+		c.skew(time.Duration(*r.Skew) * time.Millisecond)
+	}
+}
+
+// smallSkew is up to what difference the clock counts as that of others.
+const smallSkew = time.Minute
+
+// skew compares the clock with those of others.
+func (c *checkup) skew(ahead time.Duration) {
+	off, where := ahead.Abs().Round(time.Second), "ahead of"
+	if ahead < 0 {
+		where = "behind"
+	}
+	switch {
+	case off < smallSkew:
+		c.add("clock skew", stateOK, "this computer's clock is that of others")
+	case off < clockSlack:
+		c.add("clock skew", stateNote, fmt.Sprintf("this computer's clock is %s %s that of others; set it right", off, where))
+	default:
+		c.add("clock skew", stateWrong, fmt.Sprintf("this computer's clock is %s %s that of others, so that messages are put aside; set it right", off, where))
 	}
 }
 

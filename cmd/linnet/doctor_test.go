@@ -75,3 +75,17 @@ func TestBytesInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctorSkew(t *testing.T) {
+	for ahead, want := range map[time.Duration]check{
+		-30 * time.Second: {"clock skew", stateOK, "this computer's clock is that of others"},
+		2 * time.Minute:   {"clock skew", stateNote, "this computer's clock is 2m0s ahead of that of others; set it right"},
+		-3 * time.Hour:    {"clock skew", stateWrong, "this computer's clock is 3h0m0s behind that of others, so that messages are put aside; set it right"},
+	} {
+		var c checkup
+		c.skew(ahead)
+		if len(c.Checks) != 1 || c.Checks[0] != want {
+			t.Errorf("%s: %v", ahead, c.Checks)
+		}
+	}
+}

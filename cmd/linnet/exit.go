@@ -41,7 +41,7 @@ func exitOf(code api.Code) (exit int, known bool) {
 		return exitNoNode, true
 	case api.CodeBadRequest, api.CodeUnauthorized, api.CodeForbiddenSite, api.CodeMayNotPost, api.CodeMayNotChange, api.CodeNotSealed, api.CodeNotYet, api.CodeNoAccount,
 		api.CodeNotFound, api.CodeMethod, api.CodeConflict, api.CodeMediaType, api.CodeWrongHost, api.CodeBadCursor,
-		api.CodeTooMany, api.CodeUnreachable, api.CodeNotReady, api.CodeNotBuilt, api.CodeLocked, api.CodePassphrase, api.CodeNotProtected, api.CodeNotEmpty, api.CodeNoKeyring, api.CodeDiskFull, api.CodeStopping, api.CodeInternal,
+		api.CodeTooMany, api.CodeUnreachable, api.CodeNotReady, api.CodeNotBuilt, api.CodeLocked, api.CodePassphrase, api.CodeNotProtected, api.CodeNotEmpty, api.CodeNoKeyring, api.CodeNoBridge, api.CodeFixed, api.CodeReopening, api.CodeDiskFull, api.CodeStopping, api.CodeInternal,
 		desktop.CodeInUse, desktop.CodeFolder, desktop.CodeUIBusy, desktop.CodeListen, desktop.CodeNewerFormat,
 		desktop.CodeWrongKey, desktop.CodeSecret, desktop.CodeDamaged, desktop.CodeSlowStop, codeInterrupted, codeUnhealthy:
 		return exitFailed, true

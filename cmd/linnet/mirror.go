@@ -21,8 +21,13 @@ The link of a private topic that "linnet link" prints does for it: a mirror need
 no key, and cannot read what it keeps.
 
 A follower who finds the author gone gets everything from mirrors and other
-followers, and checks it without trusting them.`,
+followers, and checks it without trusting them.
+
+With --bridge it is also a bridge: a web site to everybody, and for who has one of
+its links the way to this node where everything else is blocked. At its first start
+it makes a link and prints it; more are made with: linnet bridge link NAME`,
 		Example: `  linnet mirror linnet:AbCdEf… --data /srv/linnet
+  linnet mirror --bridge 0.0.0.0:443 --bridge-address 192.0.2.1:443
   linnet mirror --data /srv/linnet --listen /ip4/0.0.0.0/tcp/4040 --listen /ip4/0.0.0.0/udp/4040/quic-v1`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,10 +39,13 @@ followers, and checks it without trusting them.`,
 			for _, a := range args {
 				links = append(links, strings.TrimSpace(a))
 			}
-			return desktop.Run(cmd.Context(), desktop.Options{
-				Data: p.data, UI: f.ui, Listen: f.listen, LANOnly: f.lanOnly, NoMDNS: f.noMDNS, NoBrowser: true, Mirror: links,
-				Passphrase: p.opener(f.secret, true), JSON: p.json, Version: versionOf(), Out: p.out, Logger: logger,
-			})
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			o.Data, o.JSON, o.Version, o.Out, o.Logger = p.data, p.json, versionOf(), p.out, logger
+			o.NoBrowser, o.Mirror, o.Passphrase = true, links, p.opener(f.secret, true)
+			return desktop.Run(cmd.Context(), o)
 		},
 	}
 	f.add(c)

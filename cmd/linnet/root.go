@@ -56,7 +56,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 no node running.`,
 	root.PersistentFlags().StringVar(&p.data, "data", "", "data folder (also LINNET_DATA; default: the usual one of your system)")
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write JSON for programs, errors too (on stderr)")
 	p.run.add(root)
-	root.AddCommand(p.runCommand(), p.mirror(), p.topic(), p.link(), p.post(), p.name(), p.contact(), p.hints(), p.device(), p.send(), p.read(), p.export(), p.importing(), p.open(), p.lock(), p.unlock(), p.passphrase(), p.wipe(), p.phrase(), p.backup(), p.restore(), p.doctor(), p.version())
+	root.AddCommand(p.runCommand(), p.mirror(), p.topic(), p.link(), p.post(), p.name(), p.contact(), p.hints(), p.device(), p.send(), p.read(), p.export(), p.importing(), p.open(), p.lock(), p.unlock(), p.passphrase(), p.wipe(), p.phrase(), p.backup(), p.restore(), p.reach(), p.bridge(), p.doctor(), p.version())
 	return root
 }
 
@@ -69,6 +69,10 @@ type runFlags struct {
 	noMDNS    bool
 	logLevel  string
 	secret    string // file with the passphrase
+	tor       string
+	covert    bool
+	bridge    bridgeFlags
+	programs  []string
 }
 
 func (f *runFlags) add(c *cobra.Command) {
@@ -77,6 +81,10 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.noBrowser, "no-browser", false, "do not open the page")
 	c.Flags().BoolVar(&f.lanOnly, "lan-only", false, "stay within the local network")
 	c.Flags().BoolVar(&f.noMDNS, "no-mdns", false, "do not announce this node on the local network, nor look for others there")
+	c.Flags().StringVar(&f.tor, "tor", "", "send everything through Tor, whose SOCKS proxy is at this host:port, such as 127.0.0.1:9050")
+	c.Flags().BoolVar(&f.covert, "covert", false, "use nothing but bridges, which look like web sites, from the first packet on")
+	f.bridge.add(c)
+	c.Flags().StringArrayVar(&f.programs, "transport", nil, "program for a pluggable transport, such as \"obfs4 exec /usr/bin/obfs4proxy\"; may be repeated, and is started when an address needs it")
 	secretFlag(c, &f.secret, "passphrase-file", "read the passphrase of the data folder from this file (also "+passphraseVariable+"); - is standard input")
 	c.Flags().StringVar(&f.logLevel, "log-level", "off", "write a log to stderr: off, error, warn, info or debug")
 }
@@ -99,10 +107,21 @@ func (p *program) runNode(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return desktop.Run(cmd.Context(), desktop.Options{
-		Data: p.data, UI: p.run.ui, Listen: p.run.listen, LANOnly: p.run.lanOnly, NoMDNS: p.run.noMDNS, NoBrowser: p.run.noBrowser,
-		Passphrase: p.opener(p.run.secret, false), JSON: p.json, Version: versionOf(), Out: p.out, Logger: logger,
-	})
+	o, err := p.run.options()
+	if err != nil {
+		return err
+	}
+	o.Data, o.JSON, o.Version, o.Out, o.Logger = p.data, p.json, versionOf(), p.out, logger
+	o.NoBrowser, o.Passphrase = p.run.noBrowser, p.opener(p.run.secret, false)
+	return desktop.Run(cmd.Context(), o)
+}
+
+// options are what the flags ask for.
+func (f *runFlags) options() (desktop.Options, error) {
+	bridge, err := f.bridge.options()
+	return desktop.Options{
+		UI: f.ui, Listen: f.listen, LANOnly: f.lanOnly, NoMDNS: f.noMDNS, Tor: f.tor, Covert: f.covert, Bridge: bridge, Programs: f.programs,
+	}, err
 }
 
 func newLogger(level string, w io.Writer) (*slog.Logger, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -371,7 +372,13 @@ to one you keep and serve it for its members and cannot read it.`,
 			if err != nil {
 				return err
 			}
-			p.print(t, func() { fmt.Fprint(p.out, joined(preview, t)) })
+			p.print(t, func() {
+				if t.Bridge != nil {
+					fmt.Fprint(p.out, bridgeAdded(*t.Bridge, preview.Joined))
+					return
+				}
+				fmt.Fprint(p.out, joined(preview, t.Topic))
+			})
 			return nil
 		},
 	}
@@ -379,6 +386,9 @@ to one you keep and serve it for its members and cannot read it.`,
 
 // describe says what a link leads to, and how sure that is.
 func describe(l api.LinkPreview) string {
+	if l.Kind == api.KindBridge {
+		return describeBridge(l)
+	}
 	claimed := ""
 	switch {
 	case !l.Verified:
@@ -454,21 +464,36 @@ func (p *program) topicLeave() *cobra.Command {
 }
 
 func (p *program) link() *cobra.Command {
-	return &cobra.Command{
+	var bridge string
+	c := &cobra.Command{
 		Use:   "link TOPIC",
 		Short: "Print the link to a topic, to send to people",
 		Long: `Print the link to a topic, to send to people. That of a private topic lets
 somebody keep and serve it, such as a mirror, and not read it; for members see:
-linnet topic invite.`,
-		Example: `  linnet link "School news"`,
-		Args:    words(1, 1, "name one topic"),
+linnet topic invite.
+
+Where this node is a bridge, --bridge NAME prints a link that leads through it, for
+somebody for whom everything else is blocked. It carries a bridge link of its own,
+by that name, which is a secret and can be taken back: linnet bridge revoke NAME`,
+		Example: `  linnet link "School news"
+  linnet link "School news" --bridge Anna`,
+		Args: words(1, 1, "name one topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, t, err := p.named(cmd, args[0])
+			client, t, err := p.named(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			p.print(map[string]string{"topic": t.ID, "link": t.Link}, func() {
-				fmt.Fprintln(p.out, line(t.Link))
+			link := t.Link
+			if cmd.Flags().Changed("bridge") {
+				if bridge = strings.TrimSpace(bridge); bridge == "" {
+					return misuse("say for whom the link is: --bridge NAME")
+				}
+				if link, err = client.TopicLink(cmd.Context(), t.ID, bridge); err != nil {
+					return err
+				}
+			}
+			p.print(map[string]string{"topic": t.ID, "link": link}, func() {
+				fmt.Fprintln(p.out, line(link))
 				if sealed(t.Kind) {
 					fmt.Fprintf(p.errs, "This link lets somebody keep and serve %s, not read it. To let a person read: %s\n",
 						called(t), desktop.Command("topic invite "+short(t.ID), p.data))
@@ -477,6 +502,8 @@ linnet topic invite.`,
 			return nil
 		},
 	}
+	c.Flags().StringVar(&bridge, "bridge", "", "lead through this bridge, with a pass of its own by this name")
+	return c
 }
 
 // words refuses a command line with fewer or more words than it needs.

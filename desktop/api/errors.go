@@ -33,6 +33,9 @@ const (
 	CodeNotProtected  Code = "not_protected"        // 409: nothing would keep anybody out
 	CodeNotEmpty      Code = "not_empty"            // 409: a backup is restored where there is nothing yet
 	CodeNoKeyring     Code = "no_keyring"           // 409: this system has no keyring that answers
+	CodeNoBridge      Code = "no_bridge"            // 409: this node is no bridge
+	CodeFixed         Code = "set_at_start"         // 409: it was given when Linnet was started
+	CodeReopening     Code = "reopening"            // 503: the node opens again with other settings; ask again in a second
 	CodeDiskFull      Code = "disk_full"            // 507
 	CodeStopping      Code = "stopping"             // 503
 	CodeInternal      Code = "internal"             // 500

@@ -46,6 +46,12 @@ const (
 	PathDevice     = "/devices/{id}"         // DELETE -> DeviceRemoved
 	PathOffer      = "/offer"                // GET -> DeviceOffer, POST takes it, DELETE drops it: of another installation to this one
 	PathRecovery   = "/me/recovery"          // GET -> Recovery, POST RecoveryCheck -> RecoveryChecked
+	PathReach      = "/reach"                // GET -> Reach, PATCH ReachPatch -> Reach: the node opens again with other settings
+	PathBridges    = "/bridges"              // GET, POST BridgeAdd -> Bridge: those of others
+	PathBridge     = "/bridges/{id}"         // DELETE
+	PathPasses     = "/bridge-passes"        // GET, POST PassDraft -> Pass: links of this bridge
+	PathPass       = "/bridge-passes/{id}"   // DELETE takes it back
+	PathTopicLinks = "/topics/{id}/links"    // POST LinkDraft -> TopicLink
 	PathLock       = "/lock"                 // GET -> Lock, PATCH LockChange -> Lock, POST locks
 	PathUnlock     = "/unlock"               // POST Unlock -> Lock
 	PathWipe       = "/wipe"                 // POST Wipe

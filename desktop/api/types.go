@@ -7,6 +7,7 @@ const (
 	KindPrivate   = "private"   // members read and write, sealed
 	KindDirect    = "direct"    // two people, sealed
 	KindContact   = "contact"   // in previews: a link to a person
+	KindBridge    = "bridge"    // in previews: a link to a bridge
 )
 
 // Why the text of a sealed message cannot be read.
@@ -58,6 +59,7 @@ const (
 	ReachConnected = "connected" // at least one other Linnet node is connected
 	ReachSearching = "searching" // nobody is connected; known addresses are being tried
 	ReachAlone     = "alone"     // nobody is known whom one could try
+	ReachOffline   = "offline"   // this computer has no network
 )
 
 // Node is the state of the node itself.
@@ -92,10 +94,11 @@ type Damage struct {
 
 // Reachability says in a word and in a sentence who can be reached.
 type Reachability struct {
-	State   string `json:"state" enum:"connected,searching,alone"`
-	Summary string `json:"summary" doc:"One plain English sentence for a person"`
+	State   string `json:"state" enum:"connected,searching,alone,offline"`
+	Summary string `json:"summary" doc:"A plain English sentence or two for a person"`
 	Nearby  int    `json:"nearby" doc:"How many of the connected nodes are on the local network"`
 	LANOnly bool   `json:"lan_only"`
+	Mode    string `json:"mode" enum:"open,lan,tor,covert" doc:"Which ways may be used at all"`
 }
 
 // Disk says how the data folder stands.
@@ -543,6 +546,7 @@ type LinkPreview struct {
 	Verified    bool   `json:"verified" doc:"False: name and kind are only what the link claims, nobody who has the topic could be reached yet"`
 	Joined      bool   `json:"joined" doc:"This node follows it already"`
 	Peers       int    `json:"peers" doc:"Addresses of people in the link"`
+	Bridge      string `json:"bridge,omitempty" doc:"Of a bridge link, whose kind is bridge: the bridge's id. Accepting it lets this node use the bridge"`
 	Contact     string `json:"contact,omitempty" doc:"Of a contact link, whose kind is contact: the person's id. Accepting it opens a conversation"`
 	Invite      bool   `json:"invite" doc:"Of a private topic: makes this device a member. Without it the topic is kept and served here, and cannot be read"`
 }

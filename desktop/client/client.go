@@ -85,11 +85,35 @@ func loopback(host string) bool {
 // URL returns the node's address.
 func (c *Client) URL() string { return c.url }
 
+// SetDial makes connections by another function than net.Dial, for a node in another
+// network namespace. Call it before anything else.
+func (c *Client) SetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
+	c.http.Transport.(*http.Transport).DialContext = dial
+}
+
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// request sends one request. The caller closes the answer's body.
+// A node that is just opening again is asked once more after reopenPause, at most reopenTries times.
+const (
+	reopenPause = time.Second
+	reopenTries = 10
+)
+
+// request sends one request, again where the node was just opening again. The caller
+// closes the answer's body.
 func (c *Client) request(ctx context.Context, method, path string, header http.Header, in any) (*http.Response, error) {
+	_, once := in.(io.Reader)
+	for n := 1; ; n++ {
+		res, err := c.requestOnce(ctx, method, path, header, in)
+		p, ok := errors.AsType[*api.Problem](err)
+		if !ok || p.Code != api.CodeReopening || once || n == reopenTries || !pause(ctx, reopenPause) {
+			return res, err
+		}
+	}
+}
+
+func (c *Client) requestOnce(ctx context.Context, method, path string, header http.Header, in any) (*http.Response, error) {
 	var body io.Reader
 	kind := "application/json"
 	if file, ok := in.(io.Reader); ok {
@@ -330,9 +354,9 @@ func (c *Client) Preview(ctx context.Context, link string) (api.LinkPreview, err
 	return call[api.LinkPreview](ctx, c, http.MethodPost, api.PathPreview, api.LinkBody{Link: link})
 }
 
-// Accept follows the topic of a link.
-func (c *Client) Accept(ctx context.Context, link string) (api.Topic, error) {
-	return call[api.Topic](ctx, c, http.MethodPost, api.PathAccept, api.LinkBody{Link: link})
+// Accept follows the topic of a link, or uses its bridge.
+func (c *Client) Accept(ctx context.Context, link string) (api.Accepted, error) {
+	return call[api.Accepted](ctx, c, http.MethodPost, api.PathAccept, api.LinkBody{Link: link})
 }
 
 // Page asks for messages; at most one of Before, After and Around is set. Limit 0 is the node's choice.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -65,6 +68,15 @@ func TestRequests(t *testing.T) {
 	add(c.NewCode(ctx))
 	add(c.Members(ctx, "t"))
 	add(c.Invite(ctx, "t", "admin"))
+	add(c.Reach(ctx))
+	dht := true
+	add(c.SetReach(ctx, api.ReachPatch{NoDHT: &dht}))
+	add(c.Bridges(ctx))
+	add(c.AddBridge(ctx, "l"))
+	add(c.Passes(ctx))
+	add(c.NewPass(ctx, "Anna"))
+	add(c.TopicLink(ctx, "t", "Anna"))
+	errs = append(errs, c.ForgetBridge(ctx, "b"), c.RevokePass(ctx, "p"))
 	errs = append(errs, c.RemoveMember(ctx, "t", "w/x"), c.LeaveTopic(ctx, "t"), c.MarkRead(ctx, "t", "m"), c.KeepDraft(ctx, "t", "d"))
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
@@ -74,7 +86,10 @@ func TestRequests(t *testing.T) {
 		"GET /api/v1/topics", `POST /api/v1/topics {"kind":"open","name":"n"}`, "GET /api/v1/topics/a%2Fb", "GET /api/v1/topics/t/messages?before=b%3D&limit=3",
 		"GET /api/v1/topics/t/messages/m", `POST /api/v1/topics/t/messages {"text":"hi"} key`, `POST /api/v1/links/preview {"link":"l"}`, `POST /api/v1/links/accept {"link":"l"}`,
 		"GET /api/v1/search?q=a+b&topic=t", "POST /api/v1/session/codes",
-		"GET /api/v1/topics/t/members", "POST /api/v1/topics/t/invites?role=admin", "DELETE /api/v1/topics/t/members/w%2Fx", "DELETE /api/v1/topics/t", `PUT /api/v1/topics/t/read {"up_to":"m"}`, `PUT /api/v1/topics/t/draft {"text":"d"}`,
+		"GET /api/v1/topics/t/members", "POST /api/v1/topics/t/invites?role=admin",
+		"GET /api/v1/reach", `PATCH /api/v1/reach {"no_dht":true}`, "GET /api/v1/bridges", `POST /api/v1/bridges {"link":"l"}`, "GET /api/v1/bridge-passes", `POST /api/v1/bridge-passes {"name":"Anna"}`,
+		`POST /api/v1/topics/t/links {"bridge_pass_name":"Anna"}`, "DELETE /api/v1/bridges/b", "DELETE /api/v1/bridge-passes/p",
+		"DELETE /api/v1/topics/t/members/w%2Fx", "DELETE /api/v1/topics/t", `PUT /api/v1/topics/t/read {"up_to":"m"}`, `PUT /api/v1/topics/t/draft {"text":"d"}`,
 	}
 	for i := range want {
 		if i >= len(got) || got[i] != want[i] {
@@ -183,4 +198,41 @@ func FuzzStream(f *testing.F) {
 		}
 		t.Errorf("%q does not end", text)
 	})
+}
+
+// TestReopening: a node that is just opening again is asked once more.
+func TestReopening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		c := New("http://127.0.0.1:1", "secret")
+		c.http.Transport = answers(func(r *http.Request) *http.Response {
+			asked++
+			if asked < 3 {
+				return problemAnswer(api.Problem{Title: "opening again", Code: api.CodeReopening, Status: 503})
+			}
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"peers":3}`))}
+		})
+		if n, err := c.Node(t.Context()); err != nil || n.Peers != 3 || asked != 3 {
+			t.Errorf("%+v, %v, asked %d times", n, err, asked)
+		}
+		asked = -100
+		began := time.Now()
+		_, err := c.Reach(t.Context())
+		if p, ok := errors.AsType[*api.Problem](err); !ok || p.Code != api.CodeReopening || time.Since(began) > time.Minute {
+			t.Errorf("one that does not come back: %v after %s", err, time.Since(began))
+		}
+		asked = 0
+		if _, err := c.Import(t.Context(), strings.NewReader("a file"), false); err == nil || asked != 1 {
+			t.Errorf("a file that cannot be sent twice: %v, asked %d times", err, asked)
+		}
+	})
+}
+
+type answers func(*http.Request) *http.Response
+
+func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+func problemAnswer(p api.Problem) *http.Response {
+	b, _ := json.Marshal(p)
+	return &http.Response{StatusCode: p.Status, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: io.NopCloser(bytes.NewReader(b))}
 }

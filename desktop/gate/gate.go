@@ -52,7 +52,8 @@ type Gate struct {
 	wg   sync.WaitGroup
 
 	mu     sync.Mutex
-	now    *opening // nil while locked
+	now    *opening      // nil while locked
+	again  chan struct{} // while the node is reopened; closed when that has ended
 	closed bool
 	tries  tries
 	idle   idle
@@ -117,6 +118,8 @@ func (g *Gate) Use(stream bool) (*Use, error) {
 	switch {
 	case g.closed:
 		return nil, node.ErrClosed
+	case g.now == nil && g.again != nil:
+		return nil, ErrReopening
 	case g.now == nil:
 		return nil, node.ErrLocked
 	}
@@ -149,11 +152,11 @@ func (u *Use) Done() {
 	u.o.uses.Done()
 }
 
-// IsOpen reports whether there is a node.
+// IsOpen reports whether there is a node, or will be in a moment.
 func (g *Gate) IsOpen() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.now != nil
+	return g.now != nil || g.again != nil
 }
 
 // Dir returns the data folder.

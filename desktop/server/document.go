@@ -26,19 +26,22 @@ func operation(method, path, id, summary string, status int) huma.Operation {
 
 // also are the errors of single operations besides those that errorsOf knows.
 var also = map[string][]int{
-	"change-lock":   {http.StatusConflict},
-	"lock":          {http.StatusConflict},
-	"unlock":        {http.StatusConflict},
-	"backup":        {http.StatusConflict},
-	"restore":       {http.StatusLocked, http.StatusConflict},
-	"begin-session": {http.StatusTooManyRequests},
-	"add-peer":      {http.StatusBadGateway},
-	"change-topic":  {http.StatusForbidden, http.StatusConflict},
-	"post-message":  {http.StatusForbidden, http.StatusConflict, http.StatusNotImplemented},
-	"invite":        {http.StatusConflict},
-	"remove-member": {http.StatusConflict},
-	"search":        {http.StatusNotFound},
-	"events":        {http.StatusNotFound},
+	"change-lock":     {http.StatusConflict},
+	"change-reach":    {http.StatusConflict},
+	"add-bridge-pass": {http.StatusConflict},
+	"make-topic-link": {http.StatusConflict},
+	"lock":            {http.StatusConflict},
+	"unlock":          {http.StatusConflict},
+	"backup":          {http.StatusConflict},
+	"restore":         {http.StatusLocked, http.StatusConflict},
+	"begin-session":   {http.StatusTooManyRequests},
+	"add-peer":        {http.StatusBadGateway},
+	"change-topic":    {http.StatusForbidden, http.StatusConflict},
+	"post-message":    {http.StatusForbidden, http.StatusConflict, http.StatusNotImplemented},
+	"invite":          {http.StatusConflict},
+	"remove-member":   {http.StatusConflict},
+	"search":          {http.StatusNotFound},
+	"events":          {http.StatusNotFound},
 }
 
 // errorsOf lists the statuses of all problems that an operation may answer with.
@@ -47,7 +50,7 @@ func errorsOf(op *huma.Operation) []int {
 	if op.Security != nil || op.OperationID == "begin-session" {
 		list = append(list, http.StatusUnauthorized)
 	}
-	if !needless[strings.TrimPrefix(op.Path, api.Prefix)] || op.OperationID == "change-lock" || op.OperationID == "unlock" {
+	if holdsNode(op.Method, strings.TrimPrefix(op.Path, api.Prefix)) || op.OperationID == "change-reach" || op.OperationID == "change-lock" || op.OperationID == "unlock" {
 		list = append(list, http.StatusLocked)
 	}
 	if strings.Contains(op.Path, "{") {

@@ -23,6 +23,30 @@ var needless = map[string]bool{
 	api.PathRestore: true, // takes the node away from everybody else
 }
 
+// holdsNode reports whether a request is to hold the node open until it is answered.
+func holdsNode(method, path string) bool {
+	return !needless[path] && !(method == http.MethodPatch && path == api.PathReach) // which reopens it
+}
+
+// reopenPatience is how long a request waits for a node that is just being reopened.
+const reopenPatience = 10 * time.Second
+
+// use returns the node; it waits while that is reopened.
+func (s *Server) use(ctx context.Context, stream bool) (*gate.Use, error) {
+	ctx, cancel := context.WithTimeout(ctx, reopenPatience)
+	defer cancel()
+	use, err := s.gate.UseSoon(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.node != use.Node { // of the opening before, which nobody uses any more
+		s.node = use.Node
+	}
+	s.mu.Unlock()
+	return use, nil
+}
+
 // withNode has the contract answer r with the node open until it has, or refuses
 // where it is locked.
 func (s *Server) withNode(contract http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -32,14 +56,17 @@ func (s *Server) withNode(contract http.Handler, w http.ResponseWriter, r *http.
 		s.gate.Touch()
 		defer s.gate.Touch()
 	}
-	if needless[path] {
+	if !holdsNode(r.Method, path) {
 		contract.ServeHTTP(w, r)
 		return
 	}
-	use, err := s.gate.Use(path == api.PathEvents)
+	use, err := s.use(r.Context(), path == api.PathEvents)
 	if err != nil {
 		p := &problem{}
 		errors.As(s.fail(r.Context(), err), &p)
+		if p.Code == api.CodeReopening {
+			w.Header().Set("Retry-After", "1")
+		}
 		refuse(w, p)
 		return
 	}
@@ -47,11 +74,6 @@ func (s *Server) withNode(contract http.Handler, w http.ResponseWriter, r *http.
 	if counts {
 		use.Node.Used()
 	}
-	s.mu.Lock()
-	if s.node != use.Node { // of the opening before, which nobody uses any more
-		s.node = use.Node
-	}
-	s.mu.Unlock()
 	ctx, cancel := use.Context(r.Context())
 	defer cancel()
 	contract.ServeHTTP(w, r.WithContext(ctx))

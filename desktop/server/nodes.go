@@ -25,14 +25,15 @@ func (s *Server) nodeRoutes(a huma.API) {
 }
 
 func (s *Server) apiNode() api.Node {
-	st := s.node.Status()
+	stands := s.standing()
+	st := stands.status
 	addresses := st.Addresses
 	if addresses == nil {
 		addresses = []string{}
 	}
 	return api.Node{
 		Version: s.cfg.Version, PeerID: st.PeerID, Addresses: addresses, Peers: st.Peers,
-		Reachability: apiReachability(st), Name: s.node.Me().Name, Started: stamp(st.Started),
+		Reachability: apiReachability(stands), Name: s.node.Me().Name, Started: stamp(st.Started),
 		Disk:   api.Disk{Path: s.node.Dir(), Bytes: s.node.DiskBytes(), Free: s.node.DiskFree()},
 		Damage: s.apiDamage(),
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/linnet-im/linnet/desktop/api"
+	"github.com/linnet-im/linnet/desktop/gate"
 	"github.com/linnet-im/linnet/node"
 )
 
@@ -52,6 +53,9 @@ var statuses = map[api.Code]int{
 	api.CodeNotProtected:  http.StatusConflict,
 	api.CodeNotEmpty:      http.StatusConflict,
 	api.CodeNoKeyring:     http.StatusConflict,
+	api.CodeNoBridge:      http.StatusConflict,
+	api.CodeFixed:         http.StatusConflict,
+	api.CodeReopening:     http.StatusServiceUnavailable,
 	api.CodeDiskFull:      http.StatusInsufficientStorage,
 	api.CodeStopping:      http.StatusServiceUnavailable,
 	api.CodeInternal:      http.StatusInternalServerError,
@@ -100,6 +104,13 @@ var faults = []struct {
 	{node.ErrNotBackup, api.CodeInvalid, "This file is not a backup of Linnet", "Choose another one. A bundle of topics is taken in with Open a file, or with linnet import."},
 	{node.ErrBackupCut, api.CodeInvalid, "The backup is not whole", "It ends too early or is damaged at its end. Copy it again from where it was made. Nothing was changed here."},
 	{node.ErrBackupDamaged, api.CodeInvalid, "The backup is damaged", "Use another copy of it. Nothing was changed here."},
+	{node.ErrSettings, api.CodeInvalid, "These settings do not work", ""},
+	{node.ErrManyBridges, api.CodeInvalid, "You have as many bridges as Linnet takes", "Give one of them up first."},
+	{node.ErrBadBridge, api.CodeBadLink, "This bridge link does not work", ""},
+	{node.ErrNoBridge, api.CodeNoBridge, "This node is no bridge", "Start it as one on a computer that others can reach: linnet mirror --bridge 0.0.0.0:443"},
+	{node.ErrManyPasses, api.CodeInvalid, "This bridge has as many links as it can", "Take back some that nobody needs."},
+	{node.ErrNoDoor, api.CodeNoBridge, "This bridge does not know at which address others reach it", "Say it where the bridge is started: --bridge-address IP:PORT"},
+	{gate.ErrReopening, api.CodeReopening, "Linnet is just opening again with other settings", "Try again in a moment."},
 	{node.ErrInUse, api.CodeInternal, "The data folder is in use by another Linnet", ""},
 	{node.ErrNewerFormat, api.CodeInternal, "The data folder is of a newer Linnet", ""},
 	{node.ErrDamaged, api.CodeInternal, "Something stored here is damaged", ""},
@@ -150,6 +161,14 @@ func reason(err error) string {
 		if _, why, ok := strings.Cut(rest, ": "); ok {
 			text = why
 		}
+	}
+	return asSentence(text)
+}
+
+// asSentence begins a text with a capital letter and ends it with a full stop.
+func asSentence(text string) string {
+	if text == "" {
+		return ""
 	}
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + text[size:]

@@ -39,6 +39,8 @@ func (s *Server) routes() http.Handler {
 	s.openapi = a.OpenAPI()
 	s.sessionRoutes(a)
 	s.nodeRoutes(a)
+	s.reachRoutes(a)
+	s.bridgeRoutes(a)
 	s.topicRoutes(a)
 	s.linkRoutes(a)
 	s.messageRoutes(a)

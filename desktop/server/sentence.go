@@ -9,21 +9,9 @@ import (
 )
 
 // apiReachability says whom this node reaches, in a word and in a sentence.
-func apiReachability(s node.Status) api.Reachability {
-	r := api.Reachability{Nearby: s.Nearby, LANOnly: s.LANOnly}
-	switch {
-	case s.Peers > 0 && s.Nearby == s.Peers:
-		r.State, r.Summary = api.ReachConnected, fmt.Sprintf("Connected to %s, all on this network.", people(s.Peers))
-	case s.Peers > 0:
-		r.State, r.Summary = api.ReachConnected, fmt.Sprintf("Connected to %s.", people(s.Peers))
-	case s.Known > 0:
-		r.State, r.Summary = api.ReachSearching, fmt.Sprintf("Nobody is connected right now. Linnet keeps trying the %s it knows.", people(s.Known))
-	default:
-		r.State, r.Summary = api.ReachAlone, "Nobody to reach yet. Open a link, or send yours to somebody."
-	}
-	if s.LANOnly {
-		r.Summary += " Only this network is used."
-	}
+func apiReachability(s standing) api.Reachability {
+	r := api.Reachability{Nearby: s.status.Nearby, LANOnly: s.mode() == api.ModeLAN, Mode: s.mode()}
+	r.State, r.Summary = s.sentence()
 	return r
 }
 

@@ -33,6 +33,9 @@ type Config struct {
 	Assets  fs.FS      // the page; nil serves none
 	Version string
 	Logger  *slog.Logger
+	// ReachFixed names the settings of reach, as in api.ReachSettings, that were given at
+	// the start: the page cannot change them.
+	ReachFixed []string
 }
 
 // Server answers on one loopback listener.

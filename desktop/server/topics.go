@@ -32,7 +32,7 @@ func (s *Server) topicRoutes(a huma.API) {
 
 func (s *Server) linkRoutes(a huma.API) {
 	huma.Register(a, operation(http.MethodPost, api.PathPreview, "preview-link", "What a link leads to, without joining", http.StatusOK), s.preview)
-	huma.Register(a, operation(http.MethodPost, api.PathAccept, "accept-link", "Follow the topic of a link", http.StatusOK), s.accept)
+	huma.Register(a, operation(http.MethodPost, api.PathAccept, "accept-link", "Follow the topic of a link, add its person, or use its bridge", http.StatusOK), s.accept)
 }
 
 // topic finds the topic of a path.
@@ -222,6 +222,9 @@ func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (
 	if c, known, err := s.node.PreviewContact(in.Body.Link); err == nil {
 		return answer(api.LinkPreview{Kind: api.KindContact, Name: c.Name, Verified: true, Joined: known, Contact: apiContact(c).ID}), nil
 	}
+	if b, known, err := s.node.PreviewBridge(in.Body.Link); err == nil {
+		return answer(api.LinkPreview{Kind: api.KindBridge, Name: b.Name, Verified: true, Joined: known, Bridge: b.ID}), nil
+	}
 	p, err := s.node.Preview(ctx, in.Body.Link)
 	if err != nil {
 		return nil, s.fail(ctx, err)
@@ -232,12 +235,24 @@ func (s *Server) preview(ctx context.Context, in *struct{ Body api.LinkBody }) (
 	}), nil
 }
 
-func (s *Server) accept(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.Topic], error) {
+func (s *Server) accept(ctx context.Context, in *struct{ Body api.LinkBody }) (*body[api.Accepted], error) {
+	if _, _, err := s.node.PreviewBridge(in.Body.Link); err == nil {
+		b, err := s.node.AddBridge(ctx, in.Body.Link)
+		if err != nil {
+			return nil, s.fail(ctx, err)
+		}
+		added := apiBridge(b)
+		return answer(api.Accepted{Topic: api.Topic{Kind: api.KindBridge, Name: b.Name}, Bridge: &added}), nil
+	}
 	t, err := s.follow(ctx, in.Body.Link)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	return s.showTopic(ctx, t)
+	shown, err := s.showTopic(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return answer(api.Accepted{Topic: shown.Body}), nil
 }
 
 // follow joins the topic of a link, or opens the conversation with its person.

@@ -97,6 +97,17 @@ func (c *Client) Nudge(ctx context.Context, to string, id record.TopicID) error 
 	return nil
 }
 
+// Carry asks a connected peer to keep and serve a topic whose link it is given, or,
+// with a zero id and any text, whether it does that for this node at all. The
+// error matches ErrUnknown where it does not do that. It blocks like Ops.
+func (c *Client) Carry(ctx context.Context, to string, id record.TopicID, link string) error {
+	err := c.ask(ctx, to, request{Type: askCarry, Topic: id[:], Talk: []byte(link)}, func(byte, *bufio.Reader) error { return nil })
+	if err != nil {
+		return fmt.Errorf("history: ask %s to carry a topic: %w", to, err)
+	}
+	return nil
+}
+
 // Whole is how much of a topic a peer has, as it claims.
 type Whole struct {
 	Same  bool // it has just what the asker has; the rest is empty

@@ -7,11 +7,15 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -36,6 +40,7 @@ type oneTopic struct {
 	contacts []topic.Contact
 	forks    [][2]record.ID
 	nudged   []string
+	carried  []string
 }
 
 func (s *oneTopic) Book(id record.TopicID) (Book, bool) { return s, id == s.id }
@@ -96,6 +101,11 @@ func (s *oneTopic) Has(id record.ID) bool { return id[0]%2 == 1 }
 func (s *oneTopic) Forks() [][2]record.ID { return s.forks }
 
 func (s *oneTopic) Nudged(_ record.TopicID, peer string) { s.nudged = append(s.nudged, peer) }
+
+func (s *oneTopic) Carry(id record.TopicID, peer, link string) bool {
+	s.carried = append(s.carried, peer+" "+link)
+	return id == s.id || link == "linnet:yes"
+}
 
 func (s *oneTopic) Contacts(record.TopicID) []topic.Contact { return s.contacts }
 
@@ -182,6 +192,15 @@ func TestExchange(t *testing.T) {
 		if err := c.Nudge(t.Context(), from, s.id); err != nil || !slices.Equal(s.nudged, []string{a.ID().String()}) {
 			t.Errorf("nudged by %v, %v", s.nudged, err)
 		}
+		if err := c.Carry(t.Context(), from, record.TopicID{9}, "linnet:yes"); err != nil || !slices.Equal(s.carried, []string{a.ID().String() + " linnet:yes"}) {
+			t.Errorf("carried %v, %v", s.carried, err)
+		}
+		if err := c.Carry(t.Context(), from, record.TopicID{9}, "linnet:no"); !errors.Is(err, ErrUnknown) {
+			t.Errorf("a topic that is not carried: %v", err)
+		}
+		if err := c.Carry(t.Context(), from, record.TopicID{9}, strings.Repeat("x", maxLink+1)); err == nil {
+			t.Error("a link that is too long is taken")
+		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := c.Ops(gone, from, s.id, take); err == nil {
@@ -215,6 +234,7 @@ func FuzzRequest(f *testing.F) {
 		{Type: askHave, Topic: id, IDs: append(id, id...)},
 		{Type: askSums, Topic: id, Sums: id},
 		{Type: askReconcile, Topic: id, Lane: LanePosts, Talk: id},
+		{Type: askCarry, Topic: id, Talk: []byte("linnet:hQ")},
 		{Type: askRange, Topic: id, Lane: LanePosts, N: 9, To: make([]byte, placeSize)},
 		{Type: askRecords, Topic: id, IDs: id},
 		{Type: askNudge, Topic: id},
@@ -240,8 +260,10 @@ type collector struct {
 	mu    sync.Mutex
 	seen  map[record.ID]bool
 	lacks map[string][]record.ID
-	first int    // records of the first batch
-	begin uint64 // number of the first post that came
+	news  chan struct{} // has one when records came; nil: nobody waits
+	first int           // records of the first batch
+	again int           // records that came once more
+	begin uint64        // number of the first post that came
 }
 
 func (c *collector) Book() Book {
@@ -256,6 +278,12 @@ func (c *collector) Peers() []string { return c.peers }
 func (c *collector) Take(_ context.Context, p Proof, rs []*record.Record) (taken Taken, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer func() {
+		select {
+		case c.news <- struct{}{}:
+		default:
+		}
+	}()
 	if c.first == 0 {
 		c.first = len(rs)
 	}
@@ -270,6 +298,7 @@ func (c *collector) Take(_ context.Context, p Proof, rs []*record.Record) (taken
 			continue
 		case c.seen[r.ID()]:
 			taken.Known++
+			c.again++
 			continue
 		}
 		p.Verified(r)
@@ -374,6 +403,83 @@ func TestRepair(t *testing.T) {
 	})
 }
 
+// TestTakenUpAgain loses the line before and during a transfer, without that anybody
+// says so: what broke off goes on by itself in seconds, and does not begin anew.
+func TestTakenUpAgain(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Run("", func(t *testing.T) {
+		a, b := hosts(t)
+		if err := a.Network().ClosePeer(b.ID()); err != nil {
+			t.Fatal(err)
+		}
+		s := shelf(t)
+		server := NewServer(b, s, slog.New(slog.DiscardHandler))
+		t.Cleanup(server.Close)
+		k := &collector{peers: []string{b.ID().String()}, seen: map[record.ID]bool{}, lacks: map[string][]record.ID{}, news: make(chan struct{}, 1)}
+		k.id = s.id
+		tried := make(chan struct{}, 100)
+		log := slog.New(slog.NewTextHandler(signal(tried), &slog.HandlerOptions{Level: slog.LevelDebug}))
+		r := NewRepairer(NewClient(a), s.id, k, func() {}, log)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { r.Run(ctx) })
+		defer wg.Wait()
+		defer cancel()
+		connect := func() {
+			if err := a.Connect(t.Context(), peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// until waits for so many posts, within the 10 s in which a person does not
+		// begin to wonder, and returns how many there are.
+		until := func(posts int) int {
+			late := time.After(10 * time.Second)
+			for {
+				k.mu.Lock()
+				n := len(k.posts)
+				k.mu.Unlock()
+				if n >= posts {
+					return n
+				}
+				select {
+				case <-k.news:
+				case <-late:
+					t.Fatalf("%d of %d posts within 10 s of the line", n, posts)
+				}
+			}
+		}
+		<-tried // there is no line
+		<-tried
+		connect()
+		n := until(1)
+		if err := a.Network().ClosePeer(b.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if n == len(s.posts) {
+			t.Fatal("it was not in the middle of the transfer")
+		}
+		<-tried
+		connect()
+		until(len(s.posts))
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.again > 2*piece {
+			t.Errorf("%d records were fetched twice", k.again)
+		}
+	})
+}
+
+// signal tells that something was logged.
+type signal chan struct{}
+
+func (s signal) Write(b []byte) (int, error) {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
 // TestLimitedRelay fetches a topic over a volunteer's relay with its usual limits,
 // 128 KiB a connection, over which gossipsub does not run.
 func TestLimitedRelay(t *testing.T) {
@@ -427,13 +533,76 @@ func TestLimitedRelay(t *testing.T) {
 	})
 }
 
+// TestPieces: what has come over a line that is slow, or that ends, is of use before
+// the rest has come.
+func TestPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		posts := shelf(t).posts[:200]
+		r, line := io.Pipe()
+		defer r.Close()
+		go func() { // it sends 200 posts, but the line ends before the end is said
+			w := bufio.NewWriter(line)
+			p := pack(newEncoder(), w)
+			for i, raw := range posts {
+				p.add(raw)
+				if i%10 == 9 {
+					time.Sleep(time.Second)
+				}
+			}
+			line.CloseWithError(io.ErrUnexpectedEOF)
+		}()
+		began, had, first := time.Now(), 0, time.Duration(0)
+		_, err := unpack(newDecoder(), r, len(posts), func(rs []*record.Record) error {
+			if had += len(rs); first == 0 {
+				first = time.Since(began)
+			}
+			return nil
+		})
+		if err == nil || had < 100 || had == len(posts) {
+			t.Errorf("%d of %d posts, %v", had, len(posts), err)
+		}
+		if first > 5*time.Second {
+			t.Errorf("the first ones were of use after %v", first)
+		}
+	})
+}
+
+// BenchmarkPack tells what pieces cost in bytes.
+func BenchmarkPack(b *testing.B) {
+	posts := shelf(b).posts
+	z := newEncoder()
+	var size, raw int
+	for b.Loop() {
+		size, raw = 0, 0
+		w := bufio.NewWriter(count{&size})
+		p := pack(z, w)
+		for _, r := range posts {
+			p.add(r)
+			raw += len(r)
+		}
+		if err := errors.Join(p.end(endAll), w.Flush()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(raw))
+	b.ReportMetric(float64(size)/float64(raw), "packed/byte")
+}
+
+type count struct{ n *int }
+
+func (c count) Write(b []byte) (int, error) {
+	*c.n += len(b)
+	return len(b), nil
+}
+
 func FuzzStream(f *testing.F) {
 	var buf bytes.Buffer
-	p := pack(newEncoder(), &buf)
+	w := bufio.NewWriter(&buf)
+	p := pack(newEncoder(), w)
 	for _, raw := range shelf(f).posts[:5] {
 		p.add(raw)
 	}
-	if err := p.end(endAll); err != nil {
+	if err := errors.Join(p.end(endAll), w.Flush()); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(buf.Bytes())

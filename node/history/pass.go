@@ -53,6 +53,9 @@ func (r *Repairer) pass(ctx context.Context, peers []string) int {
 			case errors.Is(err, ErrFalse) || errors.Is(err, ErrProtocol) || errors.Is(err, reconcile.ErrMessage):
 				r.blame(peer, err)
 			case err != nil && ctx.Err() == nil:
+				if !errors.Is(err, ErrUnknown) {
+					r.breaks(peer)
+				}
 				r.log.Debug("history: a comparison ended early", "topic", r.topic, "peer", peer, "err", err)
 			}
 		})

@@ -17,7 +17,14 @@ const (
 	quietly  = 60 * time.Second // between two looks when nothing is known to be missing; jittered by half
 	soon     = 3 * time.Second  // the same when something is; doubled up to quietly while nothing comes
 	shunned  = 10 * time.Minute // for which one who sent what cannot be genuine is not asked
-	patient  = 10 * time.Second // between two nudges of one peer that are heeded
+	patient  = 2 * time.Second  // between two nudges of one peer that are heeded
+
+	spreadTo    = 3               // followers that are told when a comparison has brought something
+	spreadPause = 5 * time.Second // between two times
+	spreadWait  = 2 * time.Second // for all of them
+
+	onceMore  = 500 * time.Millisecond // to the next try after a comparison broke off; doubled up to quietly
+	whileNews = 5 * time.Second        // the same at most, while something is known to be missing
 )
 
 // Keeper is the node's side of one topic.
@@ -62,6 +69,7 @@ type Repairer struct {
 	urgent   bool                 // somebody asked for a look now
 	restless bool                 // something is known to be missing
 	bodiless map[record.ID]struct{}
+	broken   map[string]bool // comparisons with them broke off: they are to be taken up again
 	state    State
 }
 
@@ -78,7 +86,7 @@ type State struct {
 func NewRepairer(c *Client, id record.TopicID, k Keeper, changed func(), logger *slog.Logger) *Repairer {
 	return &Repairer{
 		change: changed, client: c, topic: id, keeper: k, log: logger, wake: make(chan struct{}, 1),
-		met: map[string]bool{}, shun: map[string]time.Time{}, nudged: map[string]time.Time{}, bodiless: map[record.ID]struct{}{},
+		met: map[string]bool{}, shun: map[string]time.Time{}, nudged: map[string]time.Time{}, bodiless: map[record.ID]struct{}{}, broken: map[string]bool{},
 	}
 }
 
@@ -118,6 +126,18 @@ func (r *Repairer) Nudged(peer string) {
 	}
 }
 
+// Back makes it compare with a connected peer to whom a line has come or gone: what was
+// on its way by the one that is lost may be lost too.
+func (r *Repairer) Back(peer string) {
+	r.mu.Lock()
+	known := r.met[peer]
+	delete(r.met, peer)
+	r.mu.Unlock()
+	if known {
+		r.Look(false)
+	}
+}
+
 // Missing tells whether something is known to be missing: then it looks more often.
 func (r *Repairer) Missing(some bool) {
 	r.mu.Lock()
@@ -131,7 +151,10 @@ func (r *Repairer) Missing(some bool) {
 
 // Run works until ctx ends.
 func (r *Repairer) Run(ctx context.Context) {
-	pause := soon
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	pause, again := soon, onceMore
+	var due, spread time.Time // of the next look at anybody; when others were last told
 	for ctx.Err() == nil {
 		r.mu.Lock()
 		hurry := r.restless
@@ -145,7 +168,7 @@ func (r *Repairer) Run(ctx context.Context) {
 		}
 		switch {
 		case gained > 0:
-			pause = soon
+			pause, again = soon, onceMore
 		case hurry:
 			pause = min(2*pause, quietly)
 		default:
@@ -153,22 +176,83 @@ func (r *Repairer) Run(ctx context.Context) {
 		}
 		if gained > 0 {
 			r.again(peers)
+			if time.Since(spread) > spreadPause {
+				spread = time.Now()
+				wg.Go(func() { r.spread(ctx, peers) }) // ends within spreadWait
+			}
 		}
+		broke := r.brokeOff()
 		// A few records are what gossip brings meanwhile anyway: no need to hurry.
-		if gained >= piece || gained == 0 && r.fresh() {
+		if !broke && (gained >= piece || gained == 0 && r.fresh()) {
 			continue
 		}
-		timer := time.NewTimer(pause/2 + rand.N(pause))
+		if next := time.Now().Add(pause/2 + rand.N(pause)); due.IsZero() || next.Before(due) {
+			due = next
+		}
+		wait := time.Until(due)
+		if !broke {
+			again = onceMore
+		} else {
+			// A line was lost, and there may be another one in a moment.
+			wait = min(wait, again)
+			if again = min(2*again, quietly); hurry {
+				again = min(again, whileNews)
+			}
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
 		case <-timer.C:
+		}
+		timer.Stop()
+		if !time.Now().Before(due) {
 			r.mu.Lock()
 			r.urgent = true
 			r.mu.Unlock()
+			due = time.Time{}
 		}
-		timer.Stop()
+		r.takeUpAgain()
 	}
+}
+
+// spread tells a few followers that there is news, which gossip does not bring: what
+// came from one side of a cut that has healed is on the other side with whoever has
+// a line there, and with nobody else.
+func (r *Repairer) spread(ctx context.Context, but []string) {
+	peers := slices.DeleteFunc(slices.Clone(r.keeper.Peers()), func(p string) bool { return slices.Contains(but, p) })
+	rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+	ctx, cancel := context.WithTimeout(ctx, spreadWait)
+	defer cancel()
+	for _, p := range peers[:min(len(peers), spreadTo)] {
+		if err := r.client.Nudge(ctx, p, r.topic); err != nil {
+			r.log.Debug("history: tell of news", "topic", r.topic, "peer", p, "err", err)
+		}
+	}
+}
+
+// breaks notes that a comparison with a peer broke off.
+func (r *Repairer) breaks(peer string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken[peer] = true
+}
+
+// brokeOff reports whether comparisons broke off in the last pass.
+func (r *Repairer) brokeOff() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.broken) > 0
+}
+
+// takeUpAgain makes peers be compared with anew with whom that broke off.
+func (r *Repairer) takeUpAgain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range r.broken {
+		delete(r.met, p)
+	}
+	clear(r.broken)
 }
 
 // again makes peers that had something be compared with once more.

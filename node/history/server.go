@@ -35,6 +35,9 @@ type Shelf interface {
 	Contacts(id record.TopicID) []topic.Contact
 	// Nudged hears that a peer says that it has news.
 	Nudged(id record.TopicID, peer string)
+	// Carry is asked by a peer to keep and serve a topic, of which it sends the link as
+	// text, and reports whether the topic is kept here from now on. It does not wait for the topic.
+	Carry(id record.TopicID, peer, link string) bool
 }
 
 // Book is what is kept of one topic.
@@ -145,6 +148,10 @@ func (s *Server) answer(st io.ReadWriter, from string, busy bool) error {
 	switch {
 	case busy:
 		err = w.WriteByte(statusBusy)
+	case q.Type == askCarry && s.shelf.Carry(id, from, string(q.Talk)):
+		err = w.WriteByte(statusSame)
+	case q.Type == askCarry:
+		err = w.WriteByte(statusUnknown)
 	case !known:
 		err = w.WriteByte(statusUnknown)
 	case q.Type == askNudge:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -20,11 +21,21 @@ const (
 // window bounds what a reader of a compressed stream has to hold in memory.
 const window = 512 << 10
 
+// A line may be slow, and may end: what was sent so far is to be of use. So the stream
+// is written in pieces that can be read as they come, small ones first. On a quick line
+// they cost little, since what came before still serves to compress what follows.
+const (
+	firstPiece = 4 << 10 // bytes before compression; doubled up to lastPiece
+	lastPiece  = 64 << 10
+)
+
 // packer writes records as one compressed stream: frames, an empty one, and how it ends.
 type packer struct {
-	z   *zstd.Encoder
-	w   *bufio.Writer
-	err error
+	to    *bufio.Writer
+	z     *zstd.Encoder
+	w     *bufio.Writer // gathers a piece
+	piece int
+	err   error
 }
 
 func newEncoder() *zstd.Encoder {
@@ -37,15 +48,19 @@ func newEncoder() *zstd.Encoder {
 }
 
 // pack begins a stream on w, which the caller flushes.
-func pack(z *zstd.Encoder, w io.Writer) *packer {
+func pack(z *zstd.Encoder, w *bufio.Writer) *packer {
 	z.Reset(w)
-	return &packer{z: z, w: bufio.NewWriterSize(z, 64<<10)}
+	return &packer{to: w, z: z, w: bufio.NewWriterSize(z, lastPiece+record.MaxRecord), piece: firstPiece}
 }
 
 // add writes one record and reports whether more can follow.
 func (p *packer) add(raw []byte) bool {
 	if p.err == nil {
 		p.err = writeFrame(p.w, raw)
+	}
+	if p.err == nil && p.w.Buffered() >= p.piece {
+		p.piece = min(2*p.piece, lastPiece)
+		p.err = errors.Join(p.w.Flush(), p.z.Flush(), p.to.Flush())
 	}
 	return p.err == nil
 }
@@ -61,6 +76,7 @@ func (p *packer) end(code byte) error {
 const (
 	firstBatch = 64
 	maxBatch   = 512
+	slowBatch  = 300 * time.Millisecond // after which what has come is handed on before more is waited for
 )
 
 // unpack reads a stream and hands its records to take in batches, as long as
@@ -71,8 +87,13 @@ func unpack(z *zstd.Decoder, r io.Reader, limit int, take func([]*record.Record)
 		return false, err
 	}
 	in := bufio.NewReaderSize(z, 64<<10)
-	b := batch{take: take, full: firstBatch}
+	b := batch{take: take, full: firstBatch, since: time.Now()}
 	for range limit + 1 {
+		if in.Buffered() == 0 && time.Since(b.since) > slowBatch {
+			if err := b.flush(); err != nil {
+				return false, err
+			}
+		}
 		raw, err := b.read(in)
 		if err != nil {
 			return false, errors.Join(err, b.flush())
@@ -100,7 +121,8 @@ type batch struct {
 	take    func([]*record.Record) error
 	records []*record.Record
 	mem     []byte
-	full    int // records at which it is handed on
+	full    int       // records at which it is handed on
+	since   time.Time // when that was done last
 }
 
 func (b *batch) read(in *bufio.Reader) ([]byte, error) {
@@ -135,7 +157,9 @@ func (b *batch) flush() error {
 	}
 	rs := b.records
 	b.records = make([]*record.Record, 0, b.full)
-	return b.take(rs)
+	err := b.take(rs)
+	b.since = time.Now()
+	return err
 }
 
 // noEOF makes an end in the middle of something an error that says so.

@@ -26,6 +26,7 @@ const (
 	askRecords   = 6 // request type: these records
 	askOutline   = 7 // request type: where to cut a part of a lane into pieces
 	askNudge     = 8 // request type: the asker has news that gossip may not bring
+	askCarry     = 9 // request type: keep and serve this topic for the asker
 
 	statusHere    = 1 // the answer follows
 	statusSame    = 2 // the asker has the same set already
@@ -65,6 +66,7 @@ const (
 	minStep     = 64       // records between two of them
 	maxForks    = 64       // in an answer of type 3
 	maxSums     = 16 << 10 // bytes of an answer of type 3
+	maxLink     = 4096     // bytes of a link in a request of type 9
 )
 
 // Errors that callers branch on.
@@ -105,7 +107,7 @@ func (s sums) digest(forks [][2]record.ID) (d [32]byte) {
 }
 
 // request is what an asker says. Type 1 fills N (0: no ops, only contacts), 2 and
-// 6 IDs, 3 Sums, 4 Lane and Talk, 5 and 7 Lane, From, To and N.
+// 6 IDs, 3 Sums, 4 Lane and Talk, 5 and 7 Lane, From, To and N, 9 Talk.
 type request struct {
 	Type  uint64 `cbor:"1,keyasint"`
 	Topic []byte `cbor:"2,keyasint"`
@@ -115,7 +117,7 @@ type request struct {
 	From  []byte `cbor:"7,keyasint,omitempty"`  // a place: time (8, big-endian), id (32); absent is the beginning
 	To    []byte `cbor:"8,keyasint,omitempty"`  // a place, excluded; absent is the end
 	N     uint64 `cbor:"9,keyasint,omitempty"`  // records at most, or in each piece
-	Talk  []byte `cbor:"10,keyasint,omitempty"` // a message of a reconciliation
+	Talk  []byte `cbor:"10,keyasint,omitempty"` // a message of a reconciliation, or the topic's link
 }
 
 // wireSums is the answer of type 3.
@@ -190,6 +192,8 @@ func decodeRequest(b []byte) (request, error) {
 	case q.Type == askRecords && len(q.IDs)%32 == 0 && len(q.IDs) <= 32*maxWanted:
 		return q, nil
 	case q.Type == askSums && len(q.Sums) == 32:
+		return q, nil
+	case q.Type == askCarry && len(q.Talk) > 0 && len(q.Talk) <= maxLink:
 		return q, nil
 	case q.Type == askReconcile && q.Lane.valid() && len(q.Talk) <= maxMessage:
 		return q, nil

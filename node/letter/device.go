@@ -11,6 +11,7 @@ const (
 	MaxItems = 64
 	maxName  = 128
 	maxParts = 4096
+	maxReach = 1024 // bytes of settings
 )
 
 // Device makes an installation a device of the sender's. It comes in as many
@@ -24,10 +25,13 @@ type Device struct {
 	Items       [][]byte         // see Item
 }
 
-// Item is one thing that a new device is given: a person or a topic.
+// Item is one thing that a new device is given: a person, a topic, a bridge, or how
+// others are to be reached. A device that does not know one passes it over.
 type Item struct {
 	Person *Person `cbor:"1,keyasint,omitempty"`
 	Topic  *Place  `cbor:"2,keyasint,omitempty"`
+	Bridge string  `cbor:"3,keyasint,omitempty"` // a bridge link
+	Reach  []byte  `cbor:"4,keyasint,omitempty"` // settings, whose bytes mean something to room node only
 }
 
 // Person is a contact.
@@ -58,6 +62,9 @@ func DecodeItem(b []byte) (i Item, err error) {
 	}
 	if t := i.Topic; t != nil && (len(t.Link) > MaxLink || len(t.Whom) > 32) {
 		return i, fmt.Errorf("%w: sizes of a topic", ErrForm)
+	}
+	if len(i.Bridge) > MaxLink || len(i.Reach) > maxReach {
+		return i, fmt.Errorf("%w: sizes of a bridge or settings", ErrForm)
 	}
 	return i, nil
 }

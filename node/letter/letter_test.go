@@ -78,7 +78,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func TestItem(t *testing.T) {
-	for _, i := range []Item{{Person: &Person{Link: "linnet:Q", Name: "Anna", Verified: 5, Added: 6}}, {Topic: &Place{Link: "linnet:h", Whom: make([]byte, 32)}}} {
+	for _, i := range []Item{{Person: &Person{Link: "linnet:Q", Name: "Anna", Verified: 5, Added: 6}}, {Topic: &Place{Link: "linnet:h", Whom: make([]byte, 32)}}, {Bridge: "linnet:Y"}, {Reach: []byte{0xa0}}} {
 		b, err := i.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -87,11 +87,13 @@ func TestItem(t *testing.T) {
 			t.Errorf("%+v became %+v, %v", i, got, err)
 		}
 	}
-	b, err := Item{Person: &Person{Link: strings.Repeat("x", MaxLink+1)}}.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := DecodeItem(b); !errors.Is(err, ErrForm) {
-		t.Errorf("too long: %v", err)
+	for _, i := range []Item{{Person: &Person{Link: strings.Repeat("x", MaxLink+1)}}, {Bridge: strings.Repeat("x", MaxLink+1)}, {Reach: make([]byte, maxReach+1)}} {
+		b, err := i.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeItem(b); !errors.Is(err, ErrForm) {
+			t.Errorf("too long: %v", err)
+		}
 	}
 }

@@ -35,6 +35,7 @@ import (
 type Config struct {
 	Nodes   int           // (5)
 	Degree  int           // random connections that each node opens besides the ring that holds all together (2)
+	Apart   bool          // nobody knows anybody at the start, there is neither ring nor connection
 	Latency time.Duration // one way (25 ms)
 	Mbps    int           // up and down, each node (20)
 	Loss    float64       // part of the packets that get lost, 0 to 1 (none)
@@ -86,7 +87,9 @@ func New(t *testing.T, cfg Config) *Swarm {
 		}
 		s.Nodes = append(s.Nodes, n)
 	}
-	s.connect(cfg.Degree)
+	if !cfg.Apart {
+		s.connect(cfg.Degree)
+	}
 	return s
 }
 

@@ -3,11 +3,10 @@ package reach
 import (
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -21,8 +20,12 @@ type Contact struct {
 	Addrs [][]byte // multiaddrs without the peer id
 }
 
-// ParseAddress reads a multiaddr that ends in /p2p/ and a peer id.
+// ParseAddress reads a multiaddr that ends in /p2p/ and a peer id, or a line for a
+// pluggable transport, such as "obfs4 192.0.2.1:443 12D3KooW… cert=…".
 func ParseAddress(s string) (Contact, error) {
+	if strings.ContainsAny(strings.TrimSpace(s), " \t") {
+		return parsePTLine(s)
+	}
 	info, err := peer.AddrInfoFromString(s)
 	if err != nil {
 		return Contact{}, fmt.Errorf("%w: %.200q: %v; an example is /ip4/192.0.2.1/tcp/4040/p2p/12D3KooW…", ErrAddress, s, err)
@@ -44,6 +47,9 @@ func (c Contact) info() (peer.AddrInfo, error) {
 	if err != nil {
 		return peer.AddrInfo{}, fmt.Errorf("%w: peer id: %v", ErrAddress, err)
 	}
+	if err := knowBridges(); err != nil {
+		return peer.AddrInfo{}, err
+	}
 	info := peer.AddrInfo{ID: id}
 	for _, b := range c.Addrs[:min(len(c.Addrs), maxAddrs)] {
 		if a, err := ma.NewMultiaddrBytes(b); err == nil && dialable(a) {
@@ -53,29 +59,32 @@ func (c Contact) info() (peer.AddrInfo, error) {
 	return info, nil
 }
 
-// dialable keeps to plain IP addresses: a name in a link would make this
-// computer ask a name server that somebody else chose.
+// dialable keeps to plain IP addresses, and circuits through such: a name in a link
+// would make this computer ask a name server that somebody else chose.
 func dialable(a ma.Multiaddr) bool {
+	if isOnion(a) {
+		return true // where there is a proxy; elsewhere there is no transport for it
+	}
 	ip, err := manet.ToIP(a)
-	if err != nil || ip.IsUnspecified() || ip.IsMulticast() {
+	if err != nil || ip.IsUnspecified() || ip.IsMulticast() || isInside(a) {
 		return false
 	}
-	_, circuit := a.ValueForProtocol(ma.P_CIRCUIT)
-	return circuit != nil
+	return !isCircuit(a) || isDialableCircuit(a)
 }
 
 // ours returns the addresses to tell others: no loopback, unless that is all.
 func (h *Host) ours() []ma.Multiaddr {
-	all := h.host.Addrs()
+	all := slices.DeleteFunc(slices.Clone(h.host.Addrs()), func(a ma.Multiaddr) bool { return !isTellable(a) })
 	out := slices.DeleteFunc(slices.Clone(all), manet.IsIPLoopback)
 	if len(out) == 0 {
 		out = slices.Clone(all)
 	}
-	if h.lanOnly {
+	if h.settings.Mode == ModeLAN {
 		if near := slices.DeleteFunc(slices.Clone(out), func(a ma.Multiaddr) bool { return !isNear(a) }); len(near) > 0 {
 			out = near
 		}
 	}
+	slices.SortStableFunc(out, worth) // links are short
 	return out
 }
 
@@ -101,45 +110,40 @@ func (h *Host) Contact(id string) (Contact, bool) {
 	}
 	var addrs []ma.Multiaddr
 	for _, c := range h.host.Network().ConnsToPeer(p) {
-		if a := c.RemoteMultiaddr(); c.Stat().Direction == network.DirOutbound && !slices.ContainsFunc(addrs, a.Equal) {
+		if a := c.RemoteMultiaddr(); c.Stat().Direction == network.DirOutbound && isTellable(a) && !slices.ContainsFunc(addrs, a.Equal) {
 			addrs = append(addrs, a)
 		}
 	}
-	for _, a := range h.host.Peerstore().Addrs(p) {
-		if !manet.IsIPLoopback(a) && !slices.ContainsFunc(addrs, a.Equal) {
+	for _, a := range slices.SortedFunc(slices.Values(h.host.Peerstore().Addrs(p)), worth) {
+		if !manet.IsIPLoopback(a) && isTellable(a) && !slices.ContainsFunc(addrs, a.Equal) {
 			addrs = append(addrs, a)
 		}
 	}
 	if len(addrs) == 0 {
-		addrs = h.host.Peerstore().Addrs(p)
+		addrs = slices.DeleteFunc(slices.Clone(h.host.Peerstore().Addrs(p)), func(a ma.Multiaddr) bool { return !isTellable(a) })
 	}
 	c := contactOf(peer.AddrInfo{ID: p, Addrs: addrs})
 	return c, len(c.Addrs) > 0
 }
 
-func isNear(a ma.Multiaddr) bool { return manet.IsPrivateAddr(a) || manet.IsIP6LinkLocal(a) }
-
-// rankDials is libp2p's order, except on the local network: there TCP goes
-// first, because it costs a fraction of QUIC's processor time and nothing there
-// slows its handshake (see linnet-lab).
-func rankDials(addrs []ma.Multiaddr) []network.AddrDelay {
-	var near, far []ma.Multiaddr
-	for _, a := range addrs {
-		if isNear(a) {
-			near = append(near, a)
-		} else {
-			far = append(far, a)
+// Proven returns where this node has itself reached a connected peer on the internet:
+// straight, at an address that others can use too. ok is false where there is none.
+func (h *Host) Proven(id string) (c Contact, ok bool) {
+	p, err := peer.Decode(id)
+	if err != nil {
+		return Contact{}, false
+	}
+	var addrs []ma.Multiaddr
+	for _, conn := range h.host.Network().ConnsToPeer(p) {
+		a := conn.RemoteMultiaddr()
+		if isOwnStraight(conn) && isPublic(a) && isTellable(a) && !slices.ContainsFunc(addrs, a.Equal) {
+			addrs = append(addrs, a)
 		}
 	}
-	ranked := swarm.DefaultDialRanker(far)
-	for _, a := range near {
-		var delay time.Duration
-		if _, err := a.ValueForProtocol(ma.P_TCP); err != nil {
-			delay = nearQUICDelay
-		}
-		ranked = append(ranked, network.AddrDelay{Addr: a, Delay: delay})
-	}
-	return ranked
+	return contactOf(peer.AddrInfo{ID: p, Addrs: addrs}), len(addrs) > 0
 }
 
-const nearQUICDelay = 50 * time.Millisecond
+// isNear reports whether an address is such as local networks have.
+func isNear(a ma.Multiaddr) bool {
+	return !isInside(a) && (manet.IsPrivateAddr(a) || manet.IsIP6LinkLocal(a))
+}

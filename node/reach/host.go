@@ -6,20 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
-	"time"
+	"sync/atomic"
 
-	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
-	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
-	"github.com/libp2p/go-libp2p/p2p/security/noise"
-	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+
+	"github.com/linnet-im/linnet/node/reach/front"
 )
 
 // Errors that callers branch on.
@@ -46,6 +43,13 @@ type Config struct {
 
 	Settings Settings      // a person's choices; LANOnly and NoMDNS above add to them
 	Bridge   *BridgeConfig // nil: this node is no bridge
+	// Transports are programs for pluggable transports, as lines of the kind
+	// "obfs4 exec /usr/bin/obfs4proxy"; none is started before an address needs it.
+	Transports []string
+	// MayRelay says whom this node helps to be reached, once others can reach it by
+	// themselves; nil: nobody. Volunteer says that they can, whatever it finds out.
+	MayRelay  func(peer string) bool
+	Volunteer bool
 	// Memory is what Remember was last given, nil at first: which ways worked on which
 	// network. Remember stores it; it may be called from any goroutine until Close.
 	Memory   []byte
@@ -54,9 +58,24 @@ type Config struct {
 
 // Host is this node's presence on the network. It is safe for concurrent use.
 type Host struct {
-	host    host.Host
-	log     *slog.Logger
-	lanOnly bool
+	host     host.Host
+	log      *slog.Logger
+	settings Settings
+
+	ladder   *ladder
+	paths    *paths
+	traffic  *traffic
+	wires    *wires
+	front    *front.Client
+	proxy    *socks              // nil: none is set
+	bridge   *bridge             // nil: this node is none
+	programs map[string]*program // by the transports that they have
+	pulses   *pulses             // nil: of a simulated network
+	clocks   clocks
+
+	told   bool        // others can reach this node, it was said
+	public atomic.Bool // the same, found out
+	around *around     // nil: this node does without relays
 
 	ctx    context.Context // ends with Close; bounds dialling
 	cancel context.CancelFunc
@@ -64,103 +83,116 @@ type Host struct {
 
 	mu       sync.Mutex
 	kept     map[peer.ID]*target
+	climbs   map[peer.ID]*climb
+	outlooks []func()
 	watchers []func(peer string, connected bool)
+	movers   []func(peer string)
 	wake     chan struct{} // tells the keeper that something is due
 	closed   bool
 }
 
 // Open starts listening. It fails with ErrListen when an address of cfg.Listen
-// cannot be had, and then leaves nothing behind.
+// cannot be had, with ErrSettings when the settings do not fit together, and then
+// leaves nothing behind.
 func Open(ctx context.Context, cfg Config) (*Host, error) {
 	if len(cfg.Key) != ed25519.SeedSize {
 		return nil, fmt.Errorf("reach: key of %d bytes, must be %d", len(cfg.Key), ed25519.SeedSize)
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	lh, err := newLibp2p(cfg)
-	if err != nil {
+	if err := cfg.Settings.Check(); err != nil {
 		return nil, err
 	}
-	if err := listen(lh, cfg); err != nil {
-		return nil, errors.Join(err, lh.Close())
+	cfg = cfg.settled()
+	h := newHost(cfg)
+	if err := h.build(cfg); err != nil {
+		h.cancel()
+		return nil, err
 	}
-	h := Wrap(lh, cfg.Logger)
-	h.lanOnly = cfg.LANOnly
+	h.ladder.enter(lookAtPlace())
+	pulses := h.openPulses() // before anybody who comes is told of
+	h.begin()
+	if err := errors.Join(pulses, h.startRelay(cfg)); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	h.wg.Go(h.roam)
 	if !cfg.NoMDNS {
 		h.wg.Go(h.lookAround)
 	}
 	return h, nil
 }
 
+// settled folds what older fields say into the settings.
+func (c Config) settled() Config {
+	if c.LANOnly {
+		c.Settings.Mode = ModeLAN
+	}
+	c.LANOnly = c.Settings.Mode == ModeLAN
+	silent := c.Settings.Mode == ModeTor || c.Settings.Mode == ModeCovert
+	c.NoMDNS = c.NoMDNS || c.Settings.NoMDNS || silent
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
 // Wrap makes a Host of a libp2p host that was opened elsewhere, such as one in
-// a simulated network. It owns lh from then on.
+// a simulated network. It owns lh from then on. Such a host has libp2p's own order of
+// dials, and no pulse.
 func Wrap(lh host.Host, logger *slog.Logger) *Host {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	h := &Host{
-		host: lh, log: logger, ctx: ctx, cancel: cancel,
-		kept: map[peer.ID]*target{}, wake: make(chan struct{}, 1),
-	}
-	lh.Network().Notify(&network.NotifyBundle{
-		ConnectedF:    func(_ network.Network, c network.Conn) { h.changed(c.RemotePeer()) },
-		DisconnectedF: func(_ network.Network, c network.Conn) { h.changed(c.RemotePeer()) },
-	})
-	h.wg.Go(h.keep)
+	h := newHost(Config{Logger: logger}.settled())
+	h.host = lh
+	h.begin()
 	return h
 }
 
-func newLibp2p(cfg Config) (host.Host, error) {
-	key, err := crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(cfg.Key))
-	if err != nil {
-		return nil, fmt.Errorf("reach: %w", err)
+// newHost makes a host that has no libp2p host yet.
+func newHost(cfg Config) *Host {
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &Host{
+		log: cfg.Logger, settings: cfg.Settings, ctx: ctx, cancel: cancel,
+		ladder: newLadder(cfg), traffic: newTraffic(), wires: newWires(),
+		kept: map[peer.ID]*target{}, climbs: map[peer.ID]*climb{}, wake: make(chan struct{}, 1),
 	}
-	manager, err := connmgr.NewConnManager(lowWater, highWater, connmgr.WithGracePeriod(time.Minute))
-	if err != nil {
-		return nil, fmt.Errorf("reach: %w", err)
+	h.paths = h.ladder.paths
+	h.ladder.changed = h.outlookChanged
+	if s := cfg.Settings.SOCKS; s != "" {
+		h.proxy = &socks{addr: s}
 	}
-	resources, err := newResources()
-	if err != nil {
-		return nil, fmt.Errorf("reach: %w", err)
-	}
-	options := []libp2p.Option{
-		libp2p.Identity(key),
-		libp2p.NoListenAddrs,
-		libp2p.Transport(tcp.NewTCPTransport),
-		libp2p.Transport(libp2pquic.NewTransport),
-		// TLS 1.3 first: it agrees on keys with X25519MLKEM768, Noise with X25519 alone.
-		libp2p.Security(libp2ptls.ID, libp2ptls.New),
-		libp2p.Security(noise.ID, noise.New),
-		libp2p.DisableRelay(),
-		libp2p.ConnectionManager(manager),
-		libp2p.ResourceManager(resources),
-		libp2p.DialRanker(rankDials),
-		libp2p.UserAgent("linnet"),
-		libp2p.ProtocolVersion("linnet"),
-		libp2p.DisableMetrics(),
-	}
-	if cfg.LANOnly {
-		options = append(options, libp2p.ConnectionGater(lanGate{}))
-	}
-	lh, err := libp2p.New(options...)
-	if err != nil {
-		return nil, fmt.Errorf("reach: %w", err)
-	}
-	return lh, nil
+	h.front = &front.Client{Look: cfg.Settings.Look, Dial: h.dialTCP}
+	return h
 }
 
-// newResources are libp2p's own limits, but for those on one address: a school,
-// a village behind one NAT or a Tor exit is many people.
-func newResources() (network.ResourceManager, error) {
-	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(rcmgr.DefaultLimits.AutoScale()),
-		rcmgr.WithMetricsDisabled(),
-		rcmgr.WithLimitPerSubnet(
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 64}},
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: 64}, {PrefixLength: 48, ConnCount: 256}},
-		),
-	)
+// dialTCP opens a plain connection, through the proxy where everything goes there.
+func (h *Host) dialTCP(ctx context.Context, network, address string) (net.Conn, error) {
+	if h.settings.Mode == ModeTor {
+		return h.proxy.dial(ctx, address)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
+}
+
+// begin keeps whom it is told to keep.
+func (h *Host) begin() {
+	h.host.Network().Notify(&network.NotifyBundle{
+		ConnectedF: func(_ network.Network, c network.Conn) {
+			if h.pulses != nil {
+				h.pulses.came(c)
+			}
+			h.changed(c.RemotePeer())
+		},
+		DisconnectedF: func(_ network.Network, c network.Conn) {
+			if h.pulses != nil {
+				h.pulses.gone(c)
+			}
+			h.changed(c.RemotePeer())
+		},
+	})
+	h.wg.Go(h.keep)
+	news, err := h.host.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted), eventbus.BufSize(64))
+	if err != nil {
+		h.log.Warn("reach: no news of addresses", "err", err)
+		return
+	}
+	h.wg.Go(func() { h.refresh(news) })
 }
 
 // LibP2P is for the rooms that speak over streams. It stays owned by h.
@@ -182,6 +214,8 @@ func (h *Host) Close() error {
 	h.cancel()
 	err := h.host.Close()
 	h.wg.Wait()
+	h.closePrograms()
+	h.ladder.keep()
 	return err
 }
 
@@ -202,7 +236,11 @@ func (h *Host) changed(p peer.ID) {
 	watchers := h.watchers
 	h.mu.Unlock()
 	h.poke()
+	if h.host.Network().Connectedness(p) == network.NotConnected {
+		h.traffic.forget(p)
+	}
 	for _, f := range watchers {
 		f(p.String(), connected)
 	}
+	h.outlookChanged()
 }

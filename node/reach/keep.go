@@ -8,21 +8,22 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 // How the keeper dials: with growing pauses, for ever.
 const (
 	firstRetry  = time.Second
 	lastRetry   = 30 * time.Second
-	dialTimeout = 10 * time.Second
-	maxDials    = 8   // at once
-	maxKept     = 256 // peers that are dialled again; over that the longest unseen go
+	dialTimeout = 25 * time.Second // the last ways begin late
+	maxDials    = 8                // at once
+	maxKept     = 256              // peers that are dialled again; over that the longest unseen go
 )
 
 // target is a peer that is to stay connected.
 type target struct {
-	info      peer.AddrInfo
+	info      peer.AddrInfo  // as links and others have it
+	own       []ma.Multiaddr // as the peer says itself
 	connected bool
 	dialling  bool
 	pause     time.Duration
@@ -49,7 +50,8 @@ func (h *Host) Keep(c Contact) error {
 	if info.ID == h.host.ID() {
 		return nil
 	}
-	h.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.PermanentAddrTTL)
+	info = h.within(info)
+	h.host.Peerstore().AddAddrs(info.ID, info.Addrs, toldFor)
 	h.mu.Lock()
 	t := h.kept[info.ID]
 	if t == nil {
@@ -59,6 +61,7 @@ func (h *Host) Keep(c Contact) error {
 		t = &target{seen: time.Now(), connected: h.connected(info.ID)}
 		h.kept[info.ID] = t
 	}
+	info.Addrs = merge(info.Addrs, t.info.Addrs, maxAddrs)
 	t.info, t.pause, t.due = info, 0, time.Now()
 	h.mu.Unlock()
 	h.poke()
@@ -111,14 +114,14 @@ func (h *Host) Visit(ctx context.Context, c Contact) (string, error) {
 	if info.ID == h.host.ID() {
 		return "", fmt.Errorf("%w: this is the address of this computer's own Linnet", ErrAddress)
 	}
+	info = h.within(info)
 	if len(info.Addrs) == 0 && !h.connected(info.ID) {
 		return "", fmt.Errorf("%w: there is no IP address in it", ErrAddress)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	// A call by a person is not put off because an earlier try failed.
-	ctx = network.WithForceDirectDial(ctx, "asked for")
-	if err := h.host.Connect(ctx, info); err != nil {
+	if err := h.host.Connect(h.dialling(ctx, info), info); err != nil {
 		return "", fmt.Errorf("%w: %s: %v", ErrUnreachable, info.ID, err)
 	}
 	return info.ID.String(), nil
@@ -169,22 +172,35 @@ func (h *Host) dialDue() time.Duration {
 			next = min(next, wait)
 			continue
 		}
-		if busy >= maxDials {
+		if busy >= h.maxDials() {
 			continue // the end of a dial wakes the keeper
 		}
 		busy++
 		t.dialling = true
-		info := t.info
+		info := peer.AddrInfo{ID: t.info.ID, Addrs: t.addrs()}
 		h.wg.Go(func() { h.redial(info) })
 	}
 	return next
+}
+
+func (h *Host) maxDials() int {
+	if h.settings.DataSaver {
+		return maxDials / 4
+	}
+	return maxDials
+}
+
+func (h *Host) isKept(p peer.ID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kept[p] != nil
 }
 
 func (h *Host) redial(info peer.AddrInfo) {
 	ctx, cancel := context.WithTimeout(h.ctx, dialTimeout)
 	defer cancel()
 	// The keeper has pauses of its own; libp2p's dial back-off on top would stretch them.
-	err := h.host.Connect(network.WithForceDirectDial(ctx, "keep"), info)
+	err := h.host.Connect(h.dialling(ctx, info), info)
 	if err != nil {
 		h.log.Debug("reach: dial failed", "peer", info.ID, "err", err)
 	}

@@ -3,12 +3,9 @@ package reach
 import (
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/event"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
-	ma "github.com/multiformats/go-multiaddr"
 )
 
 // The local network. The service name is Linnet's own, so that other libp2p
@@ -75,18 +72,3 @@ func (f *found) HandlePeerFound(info peer.AddrInfo) {
 		h.log.Debug("reach: local network", "err", err)
 	}
 }
-
-// lanGate lets through the local network only.
-type lanGate struct{}
-
-func (lanGate) InterceptPeerDial(peer.ID) bool { return true }
-
-func (lanGate) InterceptAddrDial(_ peer.ID, a ma.Multiaddr) bool { return isNear(a) }
-
-func (lanGate) InterceptAccept(a network.ConnMultiaddrs) bool { return isNear(a.RemoteMultiaddr()) }
-
-func (lanGate) InterceptSecured(_ network.Direction, _ peer.ID, a network.ConnMultiaddrs) bool {
-	return isNear(a.RemoteMultiaddr())
-}
-
-func (lanGate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }

@@ -15,11 +15,25 @@ import (
 // listen opens what cfg asks for. Addresses that a person named must all work;
 // of the default ones a machine without IPv6, say, lacks some.
 func listen(lh host.Host, cfg Config) error {
+	switch cfg.Settings.Mode {
+	case ModeCovert:
+		return nil
+	case ModeTor:
+		if cfg.Settings.Onion == "" {
+			return nil
+		}
+		if len(cfg.Listen) == 0 {
+			return listenOnion(lh, cfg.Port)
+		}
+	}
 	if len(cfg.Listen) > 0 {
 		for _, s := range cfg.Listen {
 			a, err := ma.NewMultiaddr(s)
 			if err != nil {
 				return fmt.Errorf("%w: %q: %v; an example is /ip4/0.0.0.0/tcp/4040", ErrAddress, s, err)
+			}
+			if cfg.Settings.Mode == ModeTor && !manet.IsIPLoopback(a) {
+				return fmt.Errorf("%w on %s: with everything through a proxy, only on loopback, for an onion service", ErrListen, s)
 			}
 			if err := bind(lh, a); err != nil {
 				return fmt.Errorf("%w on %s: %w", ErrListen, s, plain(err))
@@ -34,6 +48,19 @@ func listen(lh host.Host, cfg Config) error {
 		}
 	}
 	return fmt.Errorf("%w: %w", ErrListen, last)
+}
+
+// listenOnion listens for an onion service, on the port that the service leads to:
+// another one would be of no use.
+func listenOnion(lh host.Host, port int) error {
+	a, err := ma.NewMultiaddr(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port))
+	if err != nil {
+		return err
+	}
+	if err := bind(lh, a); err != nil {
+		return fmt.Errorf("%w for the onion service: %w", ErrListen, plain(err))
+	}
+	return nil
 }
 
 // listenOn takes one port for TCP and QUIC. With port 0 the system picks it for
@@ -83,6 +110,9 @@ func bind(lh host.Host, a ma.Multiaddr) error {
 // portOf returns the first TCP port that lh listens on, 0 for none.
 func portOf(lh host.Host) int {
 	for _, a := range lh.Network().ListenAddresses() {
+		if isInside(a) {
+			continue
+		}
 		if s, err := a.ValueForProtocol(ma.P_TCP); err == nil {
 			var port int
 			if _, err := fmt.Sscan(s, &port); err == nil {

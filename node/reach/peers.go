@@ -20,12 +20,12 @@ type Peer struct {
 func (h *Host) Peers() []Peer {
 	var out []Peer
 	for _, p := range h.host.Network().Peers() {
-		conns := h.host.Network().ConnsToPeer(p)
-		if len(conns) == 0 || h.host.Network().Connectedness(p) != network.Connected {
+		c := h.line(p)
+		if c == nil || h.host.Network().Connectedness(p) != network.Connected {
 			continue
 		}
-		a := conns[0].RemoteMultiaddr()
-		out = append(out, Peer{ID: p.String(), Address: a.String(), Nearby: isNear(a)})
+		a := c.RemoteMultiaddr()
+		out = append(out, Peer{ID: p.String(), Address: a.String(), Nearby: isNear(a) && !isCircuit(a)})
 	}
 	slices.SortFunc(out, func(a, b Peer) int { return cmp.Compare(a.ID, b.ID) })
 	return out

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +16,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" { // the test's own pluggable transport, see TestProgram
+		runProgram()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const anyTCP = "/ip4/127.0.0.1/tcp/0"
 
@@ -162,7 +170,7 @@ func TestLANGate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (lanGate{}).InterceptAddrDial("", a); got != near {
+		if got := (gate{ModeLAN, newLadder(Config{})}).InterceptAddrDial("", a); got != near {
 			t.Errorf("%s: %v", s, got)
 		}
 	}
@@ -182,7 +190,9 @@ func TestRank(t *testing.T) {
 			}
 			addrs = append(addrs, a)
 		}
-		ranked := rankDials(addrs)
+		l := newLadder(Config{})
+		l.subnets = []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}
+		ranked := l.rank(addrs)
 		if len(ranked) != len(addrs) {
 			t.Fatalf("%v", ranked)
 		}
@@ -222,6 +232,9 @@ func idOf(t *testing.T, seed []byte) []byte {
 func FuzzContact(f *testing.F) {
 	f.Add(append([]byte{0x00, 0x24, 0x08, 0x01, 0x12, 0x20}, make([]byte, 32)...), []byte{4, 127, 0, 0, 1, 6, 0, 1})
 	f.Add([]byte("x"), []byte{})
+	circuit := ma.StringCast("/ip4/1.2.3.4/tcp/1/p2p/12D3KooWGC6TvWhfagaiFaGHnqLpoWZGpwmzZYpUJUqL7oiGHwL3/p2p-circuit").Bytes()
+	f.Add(append([]byte{0x00, 0x24, 0x08, 0x01, 0x12, 0x20}, make([]byte, 32)...), circuit)
+	f.Add([]byte("x"), append(circuit, circuit...))
 	f.Fuzz(func(t *testing.T, id, addr []byte) {
 		info, err := Contact{ID: id, Addrs: [][]byte{addr, addr}}.info()
 		if err != nil {

@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
+
+	"github.com/linnet-im/linnet/node/reach/front"
 )
 
 // ErrSettings means that settings do not fit together. Its text is for people.
@@ -40,6 +44,9 @@ func (s Settings) Check() error {
 	}
 	if s.Mode == ModeTor && s.SOCKS == "" {
 		return fmt.Errorf("%w: Tor only needs the address of Tor's SOCKS port, such as 127.0.0.1:9050", ErrSettings)
+	}
+	if s.Look != "" && !slices.Contains(front.Looks(), s.Look) {
+		return fmt.Errorf("%w: there is no browser %.40q to look like, there are %s", ErrSettings, s.Look, strings.Join(front.Looks(), ", "))
 	}
 	for _, a := range []string{s.SOCKS, s.Onion} {
 		if a == "" {

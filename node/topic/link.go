@@ -96,6 +96,9 @@ func ParseLink(text string) (Link, error) {
 		return Link{}, fmt.Errorf("%w: a Linnet link begins with %q", ErrLink, linkScheme)
 	}
 	text = strings.TrimLeft(text, "/")
+	if isOther(text) {
+		return Link{}, ErrNotTopic
+	}
 	if end := strings.IndexFunc(text, notLinkRune); end >= 0 {
 		text = text[:end]
 	}
@@ -118,6 +121,12 @@ func cutScheme(text string) (rest string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// isOther reports whether a link is of another kind: that of a topic is a CBOR array.
+func isOther(text string) bool {
+	kind, err := base64.RawURLEncoding.DecodeString(text[:min(len(text), 2)])
+	return err == nil && len(kind) == 1 && kind[0]&0xe0 != 0x80
 }
 
 func openLink(b []byte) (Link, error) {

@@ -75,6 +75,18 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
+// TestOtherLinks tells links of people and bridges from broken ones.
+func TestOtherLinks(t *testing.T) {
+	text := testLink().String()
+	for s, other := range map[string]bool{
+		"linnet:QwEA": true, "Take linnet:YgEA.": true, "linnet:Y": false, "linnet:": false, "hello": false, text[:12]: false, text[:len(text)-1]: false,
+	} {
+		if _, err := ParseLink(s); !errors.Is(err, ErrLink) || errors.Is(err, ErrNotTopic) != other {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
+
 func TestLinkLimits(t *testing.T) {
 	l := testLink()
 	for range 30 {

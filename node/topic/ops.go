@@ -17,6 +17,9 @@ var (
 	ErrText  = errors.New("topic: unsuitable text")
 	ErrRight = errors.New("topic: the writer has no right to do this")
 	ErrLink  = errors.New("topic: broken link")
+	// ErrNotTopic means that a link is of another kind, which other rooms may know. It
+	// matches ErrLink too.
+	ErrNotTopic = fmt.Errorf("%w: it leads to a person or is that of a bridge, not to a topic", ErrLink)
 )
 
 // NonceSize is the length in bytes of a genesis nonce.

@@ -124,7 +124,7 @@ await walking('first-use', async (w) => {
   await A.locator('textarea').fill('a draft to keep');
   await until('the draft is kept', async () => (await call(ida, 'GET', `/topics/${topic.id}`)).draft === 'a draft to keep');
   await A.getByRole('button', { name: /Who can be/ }).first().click();
-  await A.getByText(/Connected to \d+ p/).first().waitFor();
+  await A.getByText(/You can reach \d+ p/).first().waitFor();
   await look(A, 'reach');
   await A.keyboard.press('Escape');
 

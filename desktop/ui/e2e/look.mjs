@@ -1,7 +1,7 @@
 // Walks every screen of the page in a real browser, takes pictures of it, and
 // fails on any policy violation, console error or finding of axe.
 //
-//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick] [--only phone] [--people] [--guard]
+//	npm run look -- /tmp/pictures [--base http://127.0.0.1:PORT/#code=…] [--quick] [--only phone] [--people] [--reach] [--guard]
 //
 // Without --base it starts the mock. Against a real node only the screens that
 // need nothing played are visited.
@@ -12,6 +12,7 @@ import { chromium } from 'playwright-core';
 import { start } from '../mock/server.mjs';
 import { backAgain, protection } from './look-guard.mjs';
 import { people, privately } from './look-people.mjs';
+import { ways } from './look-reach.mjs';
 
 const args = process.argv.slice(2);
 const value = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
@@ -117,6 +118,13 @@ async function walk(size, width, height, theme) {
     await page.locator('nav li a').first().waitFor();
     await people(rest);
     await privately(rest);
+    await context.close();
+    return server.close();
+  }
+  if (server && args.includes('--reach')) {
+    await signIn();
+    await page.locator('nav li a').first().waitFor();
+    await ways(rest);
     await context.close();
     return server.close();
   }
@@ -293,6 +301,7 @@ async function walk(size, width, height, theme) {
     await look('35-settings');
     await press('Escape');
   });
+  if (server) await ways(rest);
   await step('40-down', async () => {
     if (phone) await pick('River watch');
     expectErrors = true;

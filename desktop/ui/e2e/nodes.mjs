@@ -55,11 +55,11 @@ class Walk {
   step = (what) => console.log(`  ${what}`);
 
   // run starts the program on a folder of its own and waits for its discovery file.
-  async run(name) {
+  async run(name, how = ['--lan-only', '--no-mdns']) {
     const dir = join(this.folder, name);
     const file = join(dir, 'api.json');
     const old = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    const child = spawn(this.program, ['run', '--no-browser', '--lan-only', '--no-mdns', '--data', dir, '--ui', `127.0.0.1:${this.#ports[name] ?? 0}`, '--listen', '/ip4/127.0.0.1/tcp/0'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(this.program, ['run', '--no-browser', ...how, '--data', dir, '--ui', `127.0.0.1:${this.#ports[name] ?? 0}`, '--listen', '/ip4/127.0.0.1/tcp/0'], { stdio: ['ignore', 'ignore', 'inherit'] });
     this.#started.push(child);
     const text = await until(`${name} runs`, () => {
       const now = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -68,6 +68,12 @@ class Walk {
     const { url, token } = JSON.parse(text);
     this.#ports[name] = new URL(url).port;
     return { child, url, token };
+  }
+
+  // stop ends a node in order.
+  async stop(node) {
+    node.child.kill('SIGTERM');
+    await until('the program ends', () => node.child.exitCode !== null || node.child.signalCode !== null);
   }
 
   async open(node, name, colorScheme, width = 1280) {

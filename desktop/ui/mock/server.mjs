@@ -11,6 +11,7 @@
 //	POST /__mock/bulk {"topic", "n"}                           posts arrive at its end in bulk
 //	POST /__mock/complete {"topic", "with"}                     says how much of a topic is here
 //	POST /__mock/request {"name"}                              somebody uses one's contact link
+//	POST /__mock/reach {"ways", "summary", "isBridge", "fixed"}  says how others are reached
 //	POST /__mock/offer {"name", …}                             another computer offers an account
 //	POST /__mock/restart                                        every token dies
 //	POST /__mock/down {"ms"}                                    nobody answers for a while
@@ -97,6 +98,7 @@ export async function start({ port = 0 } = {}) {
       downUntil = Date.now() + (ms ?? 5000);
       streams.forEach((res) => res.destroy());
     },
+    reach: (how) => world.reach.play(how),
     offer: (what) => (guard.offer = what),
     request: (who) => world.people.request(who.name),
     streams: () => streams.size,
@@ -126,6 +128,7 @@ export async function start({ port = 0 } = {}) {
       res.on('close', () => (streams.delete(res), clearInterval(beat)));
       return undefined;
     }
+    while (Date.now() < world.reach.reopening) await new Promise((done) => setTimeout(done, 50)); // as the real one does
     if (route === 'POST /backup') return void file(res, backupType, 'made-up backup');
     const guarded = guard.answer(req.method, path, body, req.headers, Refusal);
     if (guarded) return guarded.answer;
@@ -138,7 +141,7 @@ export async function start({ port = 0 } = {}) {
     if (route === 'GET /topics') return { items: world.topics.map((t) => world.view(t)), head: world.head() };
     if (route === 'POST /topics') return world.create(body);
     if (route === 'POST /links/preview' || route === 'POST /links/accept') {
-      const found = world.link(body.link);
+      const found = world.reach.link(body.link) ?? world.link(body.link);
       if (!found) throw new Refusal(422, 'bad_link', 'This is not a link of Linnet', 'This is not a link of Linnet, or a part of it is missing. Ask for it again, and copy all of it.');
       if (path.endsWith('preview')) return found;
       return world.join(found);
@@ -156,6 +159,8 @@ export async function start({ port = 0 } = {}) {
     if (route === 'GET /folders') return { items: world.folders };
     if (route === 'POST /folders') return world.look(body);
     if (route === 'DELETE /folders') return void (world.folders = world.folders.filter((f) => f.folder.path !== url.searchParams.get('path')));
+    const ways = world.reach.answer(req.method, path, body, Refusal);
+    if (ways) return ways.answer;
     const about = world.people.answer(req.method, path, body, Refusal);
     if (about) return about.answer;
     const match = /^\/topics\/([^/]+)(\/.*)?$/.exec(path);

@@ -1,6 +1,7 @@
 // Made-up topics for the page: ordinary ones, very long ones, and hostile ones.
 
 import { People } from './people.mjs';
+import { Reach } from './reach.mjs';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -90,6 +91,7 @@ export class World {
       ? [
           { peer_id: '12D3KooWQ1', address: '/ip4/192.168.1.23/udp/4040/quic-v1/p2p/12D3KooWQ1rTfVb7a3kZy9', nearby: true, topics: 3 },
           { peer_id: '12D3KooWQ2', address: '/ip4/203.0.113.77/tcp/4040/p2p/12D3KooWQ2mNnP4w8cXe5', nearby: false, topics: 1 },
+          { peer_id: '12D3KooWQ4', address: '/linnet-way/drip-b84bfb4f717f6fbc', nearby: false, topics: 2 },
           { peer_id: '12D3KooWQ3', address: '/ip6/2001:db8:7:1::42/udp/4040/quic-v1/p2p/12D3KooWQ3hGd2s6tRu1', nearby: false, topics: 0 },
         ]
       : [];
@@ -99,14 +101,15 @@ export class World {
       addresses: ['/ip4/127.0.0.1/udp/4040/quic-v1/p2p/12D3KooWMe', '/ip4/192.168.1.20/udp/4040/quic-v1/p2p/12D3KooWMe'],
       peers: this.peers.length,
       reachability: crowd
-        ? { state: 'connected', summary: 'Connected to 3 other computers, one of them on your own network.', nearby: 1, lan_only: false }
-        : { state: 'alone', summary: 'Nobody is known yet whom Linnet could try. Share a link, or open one.', nearby: 0, lan_only: false },
+        ? { state: 'connected', summary: 'You can reach 2 people directly and 1 on this network. You are also connected through a bridge. QUIC is blocked on this network, so Linnet uses ordinary connections (TCP).', nearby: 1, lan_only: false, mode: 'open' }
+        : { state: 'alone', summary: 'Nobody to reach yet. Open a link, or send yours to somebody.', nearby: 0, lan_only: false, mode: 'open' },
       name: this.me.name,
       started: new Date(now - 3 * hour).toISOString(),
       disk: { path: '/home/ida/.local/share/linnet', bytes: 48_300_000, free: 91_000_000_000 },
     };
     this.people = new People(this);
     if (crowd) this.seed(now);
+    this.reach = new Reach(this, crowd);
   }
 
   seed(now) {

@@ -3,8 +3,8 @@
 import { base64Text } from './files';
 import { t } from './i18n';
 import type {
-  Contact, ContactPatch, Device, DeviceOffer, Folder, FolderReport, Hints, ImportReport, Invite, LinkPreview, Lock, LockChange, Me, Member, Message, MessagePage, NodeInfo, Peer, Problem,
-  Recovery, Safety, SearchPage, Topic, TopicDraft, TopicPatch, Verified,
+  Bridge, Contact, ContactPatch, Device, DeviceOffer, Folder, FolderReport, Hints, ImportReport, Invite, LinkPreview, Lock, LockChange, Me, Member, Message, MessagePage, NodeInfo, Pass,
+  PassList, Peer, Problem, Reach, ReachSettings, Recovery, Safety, SearchPage, Topic, TopicDraft, TopicPatch, Verified,
 } from './types';
 
 const base = '/api/v1';
@@ -47,8 +47,25 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
+// While Linnet opens again with other settings it is asked once more, every
+// reopenPause milliseconds.
+const reopenPause = 1000;
+const reopenTries = 10;
+
 // send answers only with success; anything else is thrown.
 export async function send(method: string, path: string, body?: unknown, options: Options = {}): Promise<Response> {
+  for (let n = 1; ; n++) {
+    try {
+      return await sendOnce(method, path, body, options);
+    } catch (err) {
+      if (n === reopenTries || !(err instanceof ApiError) || err.problem.code !== 'reopening') throw err;
+      await new Promise((done) => setTimeout(done, reopenPause));
+      options.signal?.throwIfAborted();
+    }
+  }
+}
+
+async function sendOnce(method: string, path: string, body: unknown, options: Options): Promise<Response> {
   const headers: Record<string, string> = { ...options.headers };
   const used = auth.token;
   if (used) headers['Authorization'] = 'Bearer ' + used;
@@ -127,6 +144,15 @@ export const api = {
   rename: (name: string) => call<Me>('PATCH', '/me', { name }),
   peers: () => call<{ items: Peer[] | null }>('GET', '/peers'),
   connect: (address: string) => call<unknown>('POST', '/peers', { address }),
+  reach: () => call<Reach>('GET', '/reach'),
+  changeReach: (patch: Partial<ReachSettings>) => call<Reach>('PATCH', '/reach', patch),
+  bridges: () => call<{ items: Bridge[] | null }>('GET', '/bridges'),
+  addBridge: (link: string) => call<Bridge>('POST', '/bridges', { link }),
+  forgetBridge: (bridge: string) => call<void>('DELETE', `/bridges/${id(bridge)}`),
+  passes: () => call<PassList>('GET', '/bridge-passes'),
+  makePass: (name: string) => call<Pass>('POST', '/bridge-passes', { name }),
+  linkByBridge: (topic: string, name: string) => call<{ link: string }>('POST', `/topics/${id(topic)}/links`, { bridge_pass_name: name }),
+  revokePass: (pass: string) => call<void>('DELETE', `/bridge-passes/${id(pass)}`),
   topics: () => call<{ items: Topic[] | null; head: string }>('GET', '/topics'),
   topic: (topic: string) => call<Topic>('GET', `/topics/${id(topic)}`),
   createTopic: (draft: TopicDraft) => call<Topic>('POST', '/topics', draft),

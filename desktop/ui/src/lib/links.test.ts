@@ -12,6 +12,11 @@ describe('useOf', () => {
     expect(useOf(link({ kind: 'contact', contact: 'a', joined: true }), undefined, 'me')).toBe('show');
   });
 
+  it('tells a bridge, and one that is here already', () => {
+    expect(useOf(link({ kind: 'bridge', bridge: 'b' }), undefined, '')).toBe('bridge');
+    expect(useOf(link({ kind: 'bridge', bridge: 'b', joined: true }), undefined, '')).toBe('show');
+  });
+
   it('tells an invitation from a link for keeping', () => {
     expect(useOf(link({ kind: 'private', invite: true }), undefined, '')).toBe('join');
     expect(useOf(link({ kind: 'private' }), undefined, '')).toBe('keep');
@@ -33,6 +38,8 @@ describe('words about links', () => {
     expect(linkSays(link({ kind: 'private' }))).toContain('lets nobody in');
     expect(linkSays(link({ kind: 'private', invite: true }))).toContain('works once');
     expect(linkSays(link({ kind: 'broadcast' }))).not.toBe(linkSays(link({ kind: 'broadcast', invite: true })));
+    expect(linkSays(link({ kind: 'bridge' }))).toContain('sees your address');
+    expect(shownAlready(link({ kind: 'bridge', joined: true }), undefined)).toContain('bridge');
     expect(shownAlready(link({ kind: 'private', joined: true }), standing({}))).toContain('keep');
     expect(shownAlready(link({ kind: 'private', joined: true }), standing({ member: true }))).toContain('belong');
   });

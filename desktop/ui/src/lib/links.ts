@@ -2,11 +2,12 @@
 import { t } from './i18n';
 import type { LinkPreview, Topic } from './types';
 
-export type Use = 'join' | 'keep' | 'add' | 'show' | 'own';
+export type Use = 'join' | 'keep' | 'add' | 'show' | 'own' | 'bridge';
 
 // useOf tells what a link is good for here. topic is the one it leads to, where it
 // is here; own is the person's own account.
 export function useOf(found: LinkPreview, topic: Topic | undefined, own: string): Use {
+  if (found.kind === 'bridge') return found.joined ? 'show' : 'bridge';
   if (found.kind === 'contact') return found.contact === own ? 'own' : found.joined ? 'show' : 'add';
   if (!found.joined) return found.kind === 'private' && !found.invite ? 'keep' : 'join';
   return found.invite && !takesPart(found, topic) ? 'join' : 'show';
@@ -23,6 +24,8 @@ export function linkSays({ kind, invite }: LinkPreview): string {
   switch (kind) {
     case 'contact':
       return t('people.link.explain');
+    case 'bridge':
+      return t('bridge.explain');
     case 'private':
       return t(invite ? 'invite.link.explain' : 'invite.link.keep');
     case 'broadcast':
@@ -34,6 +37,7 @@ export function linkSays({ kind, invite }: LinkPreview): string {
 // shownAlready says that there is nothing left to do.
 export function shownAlready({ kind, invite }: LinkPreview, topic: Topic | undefined): string {
   if (kind === 'contact') return t('people.link.known');
+  if (kind === 'bridge') return t('bridge.known');
   if (kind !== 'private') return t('link.joined');
   return t(invite || topic?.sealing?.member ? 'invite.link.member' : 'invite.link.keeping');
 }

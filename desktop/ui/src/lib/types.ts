@@ -9,10 +9,78 @@ export interface Problem {
 }
 
 export interface Reachability {
-  state: string; // connected, searching, alone
+  state: string; // connected, searching, alone, offline
   summary: string;
   nearby: number;
   lan_only: boolean;
+  mode: string; // open, lan, tor, covert
+}
+
+export interface Reach {
+  summary: string;
+  state: string;
+  peers: number;
+  ways: Way[] | null;
+  public: boolean;
+  clock_skew_ms?: number; // ahead of others'; absent while unknown
+  settings: ReachSettings;
+  fixed: string[] | null; // settings that were given at the start
+  seen_by: SeenBy[] | null;
+  is_bridge: boolean;
+}
+
+// Way is how one way to others stands on the present network.
+export interface Way {
+  name: string;
+  state: string; // works, fails, untried, off
+  since?: string;
+  why?: string;
+  tried: number;
+  worked: number;
+  peers: number;
+}
+
+export interface ReachSettings {
+  mode: string; // open, lan, tor, covert
+  no_mdns: boolean;
+  no_dht: boolean;
+  data_saver: boolean;
+  socks: string;
+  onion: string;
+  look: string;
+}
+
+export interface SeenBy {
+  who: string;
+  sees: boolean;
+  hard?: boolean; // to tell, and not impossible
+  text: string;
+}
+
+// Bridge is one of somebody else's that this computer may use.
+export interface Bridge {
+  id: string;
+  name: string;
+  added: string;
+  connected: boolean;
+  way?: string;
+  contact?: string; // with whose link it came
+}
+
+// Pass is a link of this bridge that was handed out.
+export interface Pass {
+  id: string;
+  name: string;
+  created: string;
+  used?: string;
+  revoked: boolean;
+  link?: string;
+  contact?: string; // who got it by being one
+}
+
+export interface PassList {
+  is_bridge: boolean;
+  items: Pass[] | null;
 }
 
 export interface NodeInfo {
@@ -278,6 +346,7 @@ export interface LinkPreview {
   joined: boolean;
   peers: number;
   contact?: string; // of a contact link: whose
+  bridge?: string; // of a bridge link: which
   invite: boolean; // makes a member of a private topic, or lets somebody write in a broadcast
 }
 

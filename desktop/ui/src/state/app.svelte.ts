@@ -21,6 +21,8 @@ export type DialogName =
   | 'switcher'
   | 'search'
   | 'reach'
+  | 'reachSettings'
+  | 'bridges'
   | 'details'
   | 'leave'
   | 'message'
@@ -46,6 +48,7 @@ export interface OpenDialog {
   person?: string; // id of a contact
   member?: Person; // of the topic
   adding?: boolean; // a link is opened to add a person
+  bridging?: boolean; // a link is opened to add a bridge
 }
 
 interface App {

@@ -8,6 +8,7 @@ import { app, dropTopic, noteMessage, refreshTopic, setTopic, setTopics } from '
 import { channel, tell } from './channel';
 import { guard, isLocked } from './guard.svelte';
 import { loadPeople, refreshPeople } from './people.svelte';
+import { refreshReach } from './reach.svelte';
 
 const quietLimit = 40_000; // the node says something every 15 s
 const longestWait = 15_000;
@@ -190,6 +191,7 @@ function receive(event: StreamEvent): void {
     case 'node.updated':
       app.node = (data as { node: NodeInfo }).node;
       refreshPeople();
+      refreshReach();
       return;
     case 'reset':
       void reload((data as { head: string }).head);
