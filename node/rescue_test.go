@@ -99,4 +99,13 @@ func TestRescue(t *testing.T) {
 	if got := anna.Me(); got != me {
 		t.Errorf("%+v is somebody else than %+v", got, me)
 	}
+	if err := anna.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Wipe(t.Context(), dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("a wipe leaves %v, %v", left, err)
+	}
 }

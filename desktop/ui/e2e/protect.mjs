@@ -167,15 +167,15 @@ await walking('protect', async (w) => {
   await button(C, 'I have a backup').click();
   await C.locator('input[type=file]').setInputFiles(stick);
   const key = C.getByLabel('Passphrase of the backup');
-  w.expectErrors = true; // the browser logs the 403
+  w.expectErrors = true; // the browser logs the 403, and what the page asks while the node is away
   await key.fill('not this one');
   await button(C, 'Restore').click();
   await C.getByRole('alert').waitFor();
-  w.expectErrors = false;
   await key.fill('harbour pencil thunder');
   await look(C, 'restore');
   await button(C, 'Restore').click();
   await C.getByText('Your backup is restored').waitFor();
+  w.expectErrors = false;
   await look(C, 'restored');
   await button(C, 'Go on').click();
   await C.locator('nav li a', { hasText: 'Boris' }).click();
