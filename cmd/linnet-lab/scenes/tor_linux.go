@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -106,21 +107,26 @@ func startCapture(h *netns.Host) (*capture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenes: %w", err)
 	}
-	defer ready.Close()
 	c.cmd.Stderr = w
 	err = c.cmd.Start()
 	w.Close()
 	if err != nil {
+		ready.Close()
 		return nil, fmt.Errorf("scenes: tcpdump: %w", err)
 	}
 	b := make([]byte, 4096)
 	for all := ""; !strings.Contains(all, "listening on"); {
 		n, err := ready.Read(b)
 		if err != nil {
+			ready.Close()
 			return nil, errors.Join(fmt.Errorf("scenes: tcpdump: %w: %s", err, all), c.stop())
 		}
 		all += string(b[:n])
 	}
+	go func() { // ends with tcpdump, which gives up what it has seen when nobody reads this
+		_, _ = io.Copy(io.Discard, ready)
+		ready.Close()
+	}()
 	return c, nil
 }
 
