@@ -22,11 +22,13 @@ type Bridge struct {
 	Contacts bool   // contacts of this person are let in without being given a link
 }
 
-func (b *Bridge) node() *node.BridgeConfig {
+// node is what the node is told: that of a mirror also carries what its guests follow,
+// for keeping and serving is what it is there for.
+func (b *Bridge) node(mirror bool) *node.BridgeConfig {
 	if b == nil {
 		return nil
 	}
-	return &node.BridgeConfig{Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile, Title: b.Title, Contacts: b.Contacts}
+	return &node.BridgeConfig{Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile, Title: b.Title, Contacts: b.Contacts, Carry: mirror}
 }
 
 // reach are the settings of reach that the options give in the place of the stored

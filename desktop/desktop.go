@@ -165,7 +165,7 @@ func (a *app) start(ctx context.Context) (err error) {
 	a.gate = gate.New(gate.Config{
 		Node: node.Config{
 			Dir: a.dir, Listen: a.o.Listen, LANOnly: a.o.LANOnly, NoMDNS: a.o.NoMDNS, Logger: a.log,
-			Reach: settings, Bridge: a.o.Bridge.node(), Transports: a.o.Programs, Erase: ownFiles(), Volunteer: a.o.Mirror != nil,
+			Reach: settings, Bridge: a.o.Bridge.node(a.o.Mirror != nil), Transports: a.o.Programs, Erase: ownFiles(), Volunteer: a.o.Mirror != nil,
 		},
 		Opened: func(*node.Node) error { return a.rewrite() },
 	})

@@ -25,7 +25,9 @@ followers, and checks it without trusting them.
 
 With --bridge it is also a bridge: a web site to everybody, and for who has one of
 its links the way to this node where everything else is blocked. At its first start
-it makes a link and prints it; more are made with: linnet bridge link NAME`,
+it makes a link and prints it; more are made with: linnet bridge link NAME
+It then also keeps and serves, within quotas, what those who come through follow and
+nobody else whom they reach has.`,
 		Example: `  linnet mirror linnet:AbCdEf… --data /srv/linnet
   linnet mirror --bridge 0.0.0.0:443 --bridge-address 192.0.2.1:443
   linnet mirror --data /srv/linnet --listen /ip4/0.0.0.0/tcp/4040 --listen /ip4/0.0.0.0/udp/4040/quic-v1`,
