@@ -14,7 +14,7 @@ import (
 // work now. This file notices both.
 
 const (
-	lookEvery  = 3 * time.Second // at the computer's addresses; libp2p looks seldom
+	lookEvery  = time.Second // at the computer's addresses; libp2p looks seldom
 	firstClimb = 30 * time.Second
 	lastClimb  = 15 * time.Minute
 	moreClimb  = 2
