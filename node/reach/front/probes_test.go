@@ -23,7 +23,9 @@ func probes() []probe {
 	hello := clientHello()
 
 	var all []probe
-	ask := func(name string, parts ...string) { all = append(all, probe{name, name == "expect", overTLS(parts...)}) }
+	ask := func(name string, parts ...string) {
+		all = append(all, probe{name, name == "expect", overTLS(parts...)})
+	}
 	bare := func(name string, parts ...string) { all = append(all, probe{name, false, overTCP(parts...)}) }
 	with := func(name string, cfg *tls.Config, parts ...string) {
 		all = append(all, probe{name, strings.Contains(name, "HTTP/2"), withTLS(cfg, parts...)})
