@@ -50,6 +50,7 @@ var backedUp = []struct {
 }{
 	{keyName, nil},
 	{keyPhrase, nil},
+	{keyRevoked, nil},
 	{prefixPeer, nil},
 	{prefixTopic, (*Node).stripTopic},
 	{prefixFork, nil},

@@ -147,7 +147,7 @@ func (n *Node) legacy(ctx context.Context, prefix string) (items [][]byte, err e
 	n.people.mu.Lock()
 	for _, k := range n.people.byID {
 		if !k.row.Gone && !k.row.Asked {
-			add(letter.Item{Person: &letter.Person{Link: k.row.Link, Name: k.row.Name, Verified: k.row.Verified, Blocked: k.row.Blocked, Added: k.row.Added}})
+			add(letter.Item{Person: &letter.Person{Link: k.row.Link, Name: k.row.Name, Verified: k.row.Verified, Blocked: k.row.Blocked, Added: k.row.Added, Revoked: k.row.Revoked}})
 		}
 	}
 	n.people.mu.Unlock()
@@ -340,7 +340,11 @@ func (n *Node) inherit(ctx context.Context, item letter.Item) error {
 		if k := n.people.byID[l.Account()]; k != nil { // its topic came first
 			row.Topic = k.row.Topic
 		}
-		return n.savePerson(ctx, l.Account(), &known{row: row, link: l}, nil)
+		k := &known{row: row, link: l}
+		if err := n.savePerson(ctx, l.Account(), k, nil); err != nil {
+			return err
+		}
+		return n.takeRevoked(ctx, l.Account(), k, p.Revoked)
 	}
 	if item.Topic == nil {
 		return n.inheritReach(ctx, item)
@@ -374,14 +378,18 @@ func (n *Node) inherit(ctx context.Context, item letter.Item) error {
 }
 
 // RemoveDevice takes the place of a device in every topic back, and says how many
-// topics only somebody else can remove it from. What the device has it keeps. The
-// error matches ErrNotFound.
+// topics only somebody else can remove it from. Contacts are told that it is not this
+// person's any more. What the device has it keeps. The error matches ErrNotFound or
+// ErrNoAccount.
 func (n *Node) RemoveDevice(ctx context.Context, id identity.Key) (left int, err error) {
 	key := prefixDevice + hex.EncodeToString(id[:])
 	if _, err := n.store.State(key); errors.Is(err, storage.ErrNotFound) {
 		return 0, fmt.Errorf("%w: device", ErrNotFound)
 	} else if err != nil {
 		return 0, fmt.Errorf("node: %w", err)
+	}
+	if err := n.revoke(ctx, id); err != nil {
+		return 0, err
 	}
 	if err := n.drop(ctx, prefixHand+hex.EncodeToString(id[:])+"/"); err != nil {
 		return 0, err

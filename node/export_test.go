@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync"
 
@@ -130,3 +131,26 @@ func (n *Node) AskToCarry(ctx context.Context, peer string, id TopicID, link str
 func (n *Node) WriteSettings(ctx context.Context, row []byte) error {
 	return n.setState(ctx, keySettings, row)
 }
+
+// RequestTo is the letter with which n asks somebody to whom it has not written yet.
+func (n *Node) RequestTo(id PersonID) (letter.Letter, error) {
+	list, err := n.correspondents()
+	for _, c := range list {
+		if c.id != id || err != nil {
+			continue
+		}
+		l := letter.Letter{Topic: c.topic.id, Contact: c.mine}
+		if l.Request, err = n.request(c); err != nil {
+			return l, err
+		}
+		begin, err := c.topic.groundwork()
+		for _, r := range begin {
+			l.Records = append(l.Records, r.Bytes())
+		}
+		return l, err
+	}
+	return letter.Letter{}, errors.Join(err, ErrNotFound)
+}
+
+// Believes reports whether n takes a request for that of the person that it names.
+func (n *Node) Believes(l letter.Letter) bool { _, ok := n.checkRequest(l); return ok }

@@ -64,6 +64,7 @@ type personRow struct {
 	Devices  [][]byte `cbor:"12,keyasint,omitempty"` // that were seen in the direct topic, the oldest first
 	Another  int64    `cbor:"13,keyasint,omitempty"` // ms since 1970: when one more was seen, until the notice was read
 	NoBridge bool     `cbor:"14,keyasint,omitempty"` // its bridge was given up here
+	Revoked  []byte   `cbor:"15,keyasint,omitempty"` // devices that are not its own any more: an identity.DeviceList without certificates
 }
 
 // people is who is known. It is small: all of it is in memory.
@@ -73,6 +74,7 @@ type people struct {
 	box  letterbox
 
 	given   sync.Map // PersonID -> string: names given here, for who holds a topic's mutex
+	revoked sync.Map // PersonID -> identity.DeviceList: what an account has revoked, this person's own too
 	devices sync.Map // peer id -> PersonID: devices of contacts, for who may not wait
 }
 
@@ -137,6 +139,9 @@ func (n *Node) loadPeople(ctx context.Context) error {
 		if err == nil {
 			k.link, err = identity.ParseLink(k.row.Link)
 		}
+		if err == nil {
+			err = n.people.noteRevoked(id, k.row)
+		}
 		if err != nil {
 			return fmt.Errorf("%w: contact: %w", ErrDamaged, err)
 		}
@@ -144,6 +149,9 @@ func (n *Node) loadPeople(ctx context.Context) error {
 		n.people.called(id, k.row)
 		n.people.noteNodes(id, k)
 		n.mute(k)
+	}
+	if err := n.loadRevoked(); err != nil {
+		return err
 	}
 	return n.loadLetterbox(ctx)
 }

@@ -224,10 +224,11 @@ type correspondent struct {
 	address mailbox.Address
 	devices []string
 	keepers []string
-	told    []byte // hash of the link of ours that it has
+	told    []byte // hash of the link of ours that it has, and of what we have revoked
 	seat    []byte // of the request, until it was heard of
 	waiting bool   // not heard of
 	mine    string // the contact link of ours that it is to have
+	revoked []byte // and what we have revoked
 }
 
 // correspondents returns the people with whom there is a direct topic.
@@ -248,6 +249,7 @@ func (n *Node) correspondents() (out []correspondent, err error) {
 		if c.mine, err = n.contactLinkFor(id, cmp.Or(k.row.Name, k.link.Name, "Contact")); err != nil {
 			return nil, err
 		}
+		c.revoked = n.revokedBy(n.me())
 		out = append(out, c)
 	}
 	return out, nil
@@ -324,14 +326,14 @@ func (n *Node) writeTo(ctx context.Context, c correspondent) (sent bool, err err
 	if len(t.gossip.Peers()) > 0 {
 		after = mailLater
 	}
-	hash := linkHash(mine)
+	hash := linkHash(mine + string(c.revoked))
 	items := t.outbox.waiting(after)
 	if len(items) == 0 && bytes.Equal(hash, c.told) {
 		return false, nil
 	}
 	l := letter.Letter{Topic: t.id}
 	if !bytes.Equal(hash, c.told) || c.waiting {
-		l.Contact = mine
+		l.Contact, l.Revoked = mine, c.revoked
 	}
 	if c.waiting && len(c.seat) == ed25519.SeedSize {
 		if l.Request, err = n.request(c); err != nil {
@@ -661,6 +663,14 @@ func (n *Node) takeNews(ctx context.Context, l letter.Letter) error {
 	if err != nil || n.isBlocked(id) {
 		return nil
 	}
+	n.people.mu.Lock()
+	if k := n.people.byID[id]; k != nil {
+		err = n.takeRevoked(ctx, id, k, l.Revoked)
+	}
+	n.people.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	if l.Contact != "" {
 		if err := n.newLink(ctx, id, l.Contact); err != nil {
 			return err
@@ -685,7 +695,7 @@ func (n *Node) newLink(ctx context.Context, id PersonID, text string) error {
 	n.people.mu.Lock()
 	defer n.people.mu.Unlock()
 	k := n.people.byID[id]
-	if k == nil || k.row.Gone || l.Created.Before(k.link.Created) {
+	if k == nil || k.row.Gone || n.isRevoked(l.Devices[0]) || l.Created.Before(k.link.Created) && !n.isRevoked(k.link.Devices[0]) {
 		return nil
 	}
 	k.link = l

@@ -57,7 +57,7 @@ func (n *Node) checkRequest(l letter.Letter) (asked, bool) {
 		return asked{}, false
 	}
 	intro, err := identity.OpenIntroduction(r.Introduction, l.Topic, identity.Key(r.Writer))
-	if err != nil || intro.Certificate.Account != link.Account() {
+	if err != nil || intro.Certificate.Account != link.Account() || n.isRevoked(intro.Certificate) || n.isRevoked(link.Devices[0]) {
 		return asked{}, false
 	}
 	if !known {
@@ -115,6 +115,9 @@ func (n *Node) takeRequest(ctx context.Context, l letter.Letter, content []byte,
 		return err
 	}
 	if err := n.savePerson(ctx, a.id, k, nil); err != nil {
+		return err
+	}
+	if err := n.takeRevoked(ctx, a.id, k, l.Revoked); err != nil {
 		return err
 	}
 	if !k.row.Asked { // a contact who begins anew

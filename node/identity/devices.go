@@ -65,7 +65,7 @@ func (l DeviceList) Account() Key { return l.account }
 func (l DeviceList) Devices() []Certificate {
 	var out []Certificate
 	for _, c := range l.certs {
-		if !l.void(c) {
+		if !l.Voids(c) {
 			out = append(out, c)
 		}
 	}
@@ -76,13 +76,14 @@ func (l DeviceList) Devices() []Certificate {
 // Active reports whether device belongs to the account as far as this list knows.
 func (l DeviceList) Active(device Key) bool {
 	i, ok := slices.BinarySearchFunc(l.certs, device, func(c Certificate, k Key) int { return bytes.Compare(c.Device[:], k[:]) })
-	return ok && !l.void(l.certs[i])
+	return ok && !l.Voids(l.certs[i])
 }
 
 // Revocations returns the revocations that the list holds. The slice is the caller's.
 func (l DeviceList) Revocations() []Revocation { return slices.Clone(l.revocations) }
 
-func (l DeviceList) void(c Certificate) bool {
+// Voids reports whether c, a certificate of the same account, no longer counts.
+func (l DeviceList) Voids(c Certificate) bool {
 	if slices.ContainsFunc(l.revocations, func(v Revocation) bool { return v.voids(c) }) {
 		return true
 	}

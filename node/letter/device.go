@@ -41,6 +41,7 @@ type Person struct {
 	Verified int64  `cbor:"3,keyasint,omitempty"` // ms since 1970; 0 is not
 	Blocked  bool   `cbor:"4,keyasint,omitempty"`
 	Added    int64  `cbor:"5,keyasint,omitempty"` // ms since 1970
+	Revoked  []byte `cbor:"6,keyasint,omitempty"` // see Letter.Revoked
 }
 
 // Place is a topic, with the seat that the device is to take.
@@ -57,7 +58,7 @@ func DecodeItem(b []byte) (i Item, err error) {
 	if err := record.DecodeBody(b, &i); err != nil {
 		return i, fmt.Errorf("%w: %v", ErrForm, err)
 	}
-	if p := i.Person; p != nil && (len(p.Link) > MaxLink || len(p.Name) > maxName) {
+	if p := i.Person; p != nil && (len(p.Link) > MaxLink || len(p.Name) > maxName || len(p.Revoked) > MaxRevoked) {
 		return i, fmt.Errorf("%w: sizes of a person", ErrForm)
 	}
 	if t := i.Topic; t != nil && (len(t.Link) > MaxLink || len(t.Whom) > 32) {

@@ -10,6 +10,7 @@
 package letter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -22,6 +23,7 @@ const (
 	MaxLink         = 4096 // bytes of a link
 	MaxIntroduction = 512  // bytes
 	SecretSize      = 16
+	MaxRevoked      = 12 << 10 // bytes
 )
 
 // ErrForm means that the content of a letter is malformed.
@@ -34,6 +36,9 @@ type Letter struct {
 	// Contact is the sender's contact link as it is now, or empty where it did not
 	// change.
 	Contact string
+	// Revoked is what the sender's account has revoked, as identity.DeviceList writes it, or
+	// nil where the receiver has it.
+	Revoked []byte
 	// Request, if there is one, asks for a first conversation in Topic.
 	Request *Request
 	// Device, if there is one, makes the receiver a device of the sender's; nothing
@@ -59,6 +64,7 @@ type wire struct {
 	Version uint64
 	Topic   []byte
 	Contact string
+	Revoked []byte
 	Request *wireRequest
 	Device  *wireDevice
 	Texts   *wireTexts
@@ -77,7 +83,7 @@ const version = 1
 
 // Encode writes the letter.
 func (l Letter) Encode() ([]byte, error) {
-	w := wire{Version: version, Topic: l.Topic[:], Contact: l.Contact, Device: l.Device.wire(), Texts: l.Texts.wire(), Records: l.Records}
+	w := wire{Version: version, Topic: l.Topic[:], Contact: l.Contact, Revoked: l.Revoked, Device: l.Device.wire(), Texts: l.Texts.wire(), Records: l.Records}
 	if w.Records == nil {
 		w.Records = [][]byte{}
 	}
@@ -99,9 +105,12 @@ func Decode(b []byte) (Letter, error) {
 	if err := w.check(); err != nil {
 		return Letter{}, err
 	}
-	l := Letter{Topic: record.TopicID(w.Topic), Contact: w.Contact, Device: w.Device.device(), Texts: w.Texts.texts(), Records: w.Records}
+	l := Letter{Topic: record.TopicID(w.Topic), Contact: w.Contact, Revoked: w.Revoked, Device: w.Device.device(), Texts: w.Texts.texts(), Records: w.Records}
 	if r := w.Request; r != nil {
 		l.Request = &Request{Secret: [SecretSize]byte(r.Secret), Link: r.Link, Writer: record.Writer(r.Writer), Introduction: r.Introduction}
+	}
+	if again, err := l.Encode(); err != nil || !bytes.Equal(again, b) { // such as null for a text
+		return Letter{}, fmt.Errorf("%w: not in the one form that there is", ErrForm)
 	}
 	return l, nil
 }
@@ -110,7 +119,7 @@ func (w wire) check() error {
 	switch r := w.Request; {
 	case w.Version != version:
 		return fmt.Errorf("%w: version %d", ErrForm, w.Version)
-	case len(w.Topic) != len(record.TopicID{}), len(w.Contact) > MaxLink, len(w.Records) > MaxRecords:
+	case len(w.Topic) != len(record.TopicID{}), len(w.Contact) > MaxLink, len(w.Revoked) > MaxRevoked, w.Revoked != nil && len(w.Revoked) == 0, len(w.Records) > MaxRecords:
 		return fmt.Errorf("%w: sizes", ErrForm)
 	case r != nil && (len(r.Secret) != SecretSize || len(r.Link) > MaxLink || len(r.Writer) != len(record.Writer{}) || len(r.Introduction) > MaxIntroduction):
 		return fmt.Errorf("%w: sizes of a request", ErrForm)

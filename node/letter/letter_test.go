@@ -40,6 +40,7 @@ func TestLimits(t *testing.T) {
 		"link":         {Request: &Request{Link: strings.Repeat("x", MaxLink+1)}},
 		"texts":        {Texts: &Texts{Items: make([]Text, MaxTexts+1)}},
 		"no kind":      {Texts: &Texts{Items: make([]Text, 1)}},
+		"revoked":      {Revoked: make([]byte, MaxRevoked+1)},
 		"introduction": {Request: &Request{Introduction: make([]byte, MaxIntroduction+1)}},
 	} {
 		if _, err := l.Encode(); !errors.Is(err, ErrForm) {
@@ -56,7 +57,7 @@ func TestLimits(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	b, err := Letter{Topic: record.TopicID{2}, Request: &Request{Link: "linnet:x", Introduction: []byte{6}}, Records: [][]byte{{1}}}.Encode()
+	b, err := Letter{Topic: record.TopicID{2}, Revoked: []byte{7}, Request: &Request{Link: "linnet:x", Introduction: []byte{6}}, Records: [][]byte{{1}}}.Encode()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestItem(t *testing.T) {
 			t.Errorf("%+v became %+v, %v", i, got, err)
 		}
 	}
-	for _, i := range []Item{{Person: &Person{Link: strings.Repeat("x", MaxLink+1)}}, {Bridge: strings.Repeat("x", MaxLink+1)}, {Reach: make([]byte, maxReach+1)}} {
+	for _, i := range []Item{{Person: &Person{Link: strings.Repeat("x", MaxLink+1)}}, {Person: &Person{Revoked: make([]byte, MaxRevoked+1)}}, {Bridge: strings.Repeat("x", MaxLink+1)}, {Reach: make([]byte, maxReach+1)}} {
 		b, err := i.Encode()
 		if err != nil {
 			t.Fatal(err)
