@@ -60,6 +60,7 @@ var backedUp = []struct {
 	{prefixHide, nil},
 	{prefixFade, nil},
 	{prefixDevice, nil},
+	{prefixPlace, nil},
 	{prefixPerson, (*Node).stripPerson},
 	{keyHints, nil},
 	{keySettings, nil},

@@ -156,7 +156,7 @@ func TestDevices(t *testing.T) {
 	forged := &letter.Texts{Items: []letter.Text{{ID: post(t, own, "not for the phone"), Kind: record.KindPost}}}
 	until(t, phone, "the last post", func() bool {
 		page, _, err := there(own).Messages(t.Context(), node.Page{Limit: 1})
-		return err == nil && len(page) == 1 && page[0].ID == forged.Items[0].ID
+		return err == nil && len(page) == 1 && page[0].ID == forged.Items[0].ID && page[0].Closed == node.ClosedBefore
 	})
 	if err := phone.TakeTexts(t.Context(), own.ID(), forged); err != nil {
 		t.Fatal(err)

@@ -148,15 +148,27 @@ func (t *Topic) removeAll(ctx context.Context, writers []Writer) error {
 	}
 	// Nobody is to write another word that a removed one can read.
 	_, err := t.append(ctx, &entry{kind: record.KindKeys, keys: keysEpoch})
+	if errors.Is(err, ErrNoKey) { // then nobody can
+		return nil
+	}
 	return err
 }
 
+// revoke ends the rights of a key; in a topic that this person made, also where the
+// key's role is not below this device's.
 func (t *Topic) revoke(ctx context.Context, w Writer) error {
 	head, err := t.node.store.Head(t.space(), storage.Chain(w))
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("node: %w", err)
 	}
-	body, err := record.EncodeBody(topic.Revoke{Key: w, LastSeq: head.Seq})
+	v := topic.Revoke{Key: w, LastSeq: head.Seq}
+	if errors.Is(t.mayRemove(w), ErrMayNotChange) {
+		if done, err := t.byRoot(ctx, record.KindRevoke, v); done || err != nil {
+			return err
+		}
+		return ErrMayNotChange
+	}
+	body, err := record.EncodeBody(v)
 	if err != nil {
 		return err
 	}

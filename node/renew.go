@@ -135,40 +135,46 @@ func (t *Topic) ownAside(f *fork) (posts []*record.Record, err error) {
 	return posts, err
 }
 
-// grantAnew gives the new key the rights of an owner where this person made the
-// topic: the root key signs, which never wrote anything but the genesis and such grants.
+// grantAnew gives the new key the rights of an owner where this person made the topic.
 func (t *Topic) grantAnew(ctx context.Context, w Writer) error {
+	_, err := t.byRoot(ctx, record.KindGrant, topic.Grant{Key: w, Role: topic.Owner})
+	return err // without the root key: in an open topic the new key may write as it is
+}
+
+// byRoot writes a record of the root key, which never wrote anything but the genesis
+// and such. It is false where this person did not make the topic.
+func (t *Topic) byRoot(ctx context.Context, kind record.Kind, what any) (bool, error) {
 	t.mu.RLock()
 	state := t.state
 	t.mu.RUnlock()
 	if state == nil {
-		return nil
+		return false, nil
 	}
 	root, ok := t.rootKey(state.Nonce())
 	if !ok || record.WriterOf(root) != state.Root() {
-		return nil // in an open topic the new key may write as it is
+		return false, nil
 	}
 	head, err := t.node.store.Head(t.space(), storage.Chain(state.Root()))
 	if err != nil {
-		return err
+		return true, err
 	}
-	body, err := record.EncodeBody(topic.Grant{Key: w, Role: topic.Owner})
+	body, err := record.EncodeBody(what)
 	if err != nil {
-		return err
+		return true, err
 	}
 	r, err := record.Sign(record.Header{
-		Topic: t.id, Seq: head.Seq + 1, Prev: record.ID(head.ID), Time: max(time.Now().UnixMilli(), head.Time), Kind: record.KindGrant,
+		Topic: t.id, Seq: head.Seq + 1, Prev: record.ID(head.ID), Time: max(time.Now().UnixMilli(), head.Time), Kind: kind,
 	}, body, root)
 	if err != nil {
-		return err
+		return true, err
 	}
 	t.hold([]*record.Record{r})
 	if err := t.take(ctx, r); err != nil {
 		t.release(r.ID())
-		return err
+		return true, err
 	}
 	t.sendOp(ctx, r)
-	return nil
+	return true, nil
 }
 
 // dropOut takes records from seq on off the list of those that wait for others.

@@ -3,6 +3,8 @@ package node_test
 import (
 	"slices"
 	"testing"
+
+	"github.com/linnet-im/linnet/node"
 )
 
 // TestRevoked: a device that was removed cannot begin a conversation as the person
@@ -67,4 +69,49 @@ func TestRevoked(t *testing.T) {
 	if _, err := anna.RemoveDevice(t.Context(), devices[1].ID); err == nil {
 		t.Error("a device is removed twice")
 	}
+}
+
+// TestRemoveAfterRestore removes a device from one that came out of a backup, and did
+// not add it.
+func TestRemoveAfterRestore(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	anna := named(t, dirs[0], "Anna")
+	own, news := create(t, anna, node.PrivateTopic), create(t, anna, node.Broadcast)
+	phone := open(t, dirs[1])
+	if _, err := anna.AddDevice(t.Context(), contactLink(t, phone), "Phone", false); err != nil {
+		t.Fatal(err)
+	}
+	until(t, phone, "the offer", func() bool { a, err := phone.Offered(); return err == nil && a.Ready })
+	if err := phone.Adopt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []*node.Topic{own, news} {
+		until(t, phone, "a place", canPost(t, topicIn(t, phone, x)))
+		until(t, anna, "to know of it", func() bool { all, _ := x.Members(); return len(all) == 2 })
+	}
+	kept := backup(t, anna, false)
+	if err := anna.Close(); err != nil {
+		t.Fatal(err)
+	}
+	restore(t, dirs[2], kept)
+	again := open(t, dirs[2])
+	connect(t, again, phone)
+	for _, x := range []*node.Topic{own, news} {
+		until(t, again, "to write again", canPost(t, topicIn(t, again, x)))
+	}
+	devices, err := again.Devices()
+	if err != nil || len(devices) != 2 || devices[1].Name != "Phone" {
+		t.Fatalf("%+v, %v", devices, err)
+	}
+	if left, err := again.RemoveDevice(t.Context(), devices[1].ID); err != nil || left != 0 {
+		t.Fatalf("%d left, %v", left, err)
+	}
+	for _, x := range []*node.Topic{own, news} {
+		until(t, phone, "the end", func() bool { return !canPost(t, topicIn(t, phone, x))() })
+	}
+	post(t, topicIn(t, again, own), "not for the phone")
+	until(t, phone, "a post that it cannot read", func() bool {
+		page, _, err := topicIn(t, phone, own).Messages(t.Context(), node.Page{Limit: 1})
+		return err == nil && len(page) == 1 && page[0].Closed == node.ClosedBefore
+	})
 }

@@ -238,6 +238,13 @@ func (s *sealing) setMembers(members []topic.Member, removed []Writer, now int64
 	for _, w := range removed {
 		m.Removed = append(m.Removed, seal.Writer(w))
 	}
+	s.t.mu.RLock()
+	for _, f := range s.t.row.Former {
+		if len(f) == len(Writer{}) {
+			m.Former = append(m.Former, seal.Writer(f))
+		}
+	}
+	s.t.mu.RUnlock()
 	return s.session.SetMembers(m, now)
 }
 
@@ -634,6 +641,9 @@ func (w *writing) addSealed(e *entry) (RecordID, error) {
 		s.spoil()
 		if errors.Is(err, seal.ErrLimit) && len(d.Text) > seal.MaxPlaintext {
 			err = ErrLong
+		}
+		if errors.Is(err, seal.ErrNoPrekey) {
+			return RecordID{}, ErrNoKey
 		}
 		return RecordID{}, fmt.Errorf("node: seal: %w", err)
 	}

@@ -70,6 +70,7 @@ var (
 	ErrMayNotPost   = errors.New("node: you may not write in this topic")
 	ErrMayNotChange = errors.New("node: only an owner or admin may change this topic")
 	ErrNotYet       = errors.New("node: whoever invited you has not answered yet; when both of you are connected that happens by itself")
+	ErrNoKey        = errors.New("node: nobody else here can be written to yet; that takes until one of them has been connected")
 	ErrNoAccount    = errors.New("node: this device has not the account's secret; add devices from the one where Linnet was first set up")
 	ErrBadContact   = errors.New("node: this contact link does not work")
 	ErrNotSealed    = errors.New("node: only a private topic has members; for this one, pass the link on")

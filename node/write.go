@@ -22,6 +22,13 @@ const maxTogether = 256
 // leads to those that it names itself.
 const maxNamed = 1
 
+// The key of who takes part comes with their first records, moments after it is
+// known that they do.
+const (
+	keyWait = 10 * time.Second
+	keyTick = 100 * time.Millisecond
+)
+
 // maxKey is the longest Draft.Key in bytes.
 const maxKey = 256
 
@@ -46,21 +53,32 @@ type onceRow struct {
 
 // Post writes a message. It is on this disk, synced, when the call returns, and
 // goes out by itself as soon as somebody is there. Calls that come together
-// share one sync. The error matches ErrMayNotPost, ErrNotReady, ErrEmpty,
-// ErrLong or ErrDiskFull.
+// share one sync. Where the others are known and none of their keys is, it waits
+// for one, up to keyWait. The error matches ErrMayNotPost, ErrNotReady, ErrNoKey,
+// ErrEmpty, ErrLong or ErrDiskFull.
 func (t *Topic) Post(ctx context.Context, d Draft) (RecordID, error) {
 	body, err := message.Post{Text: d.Text, ReplyTo: d.ReplyTo}.Encode()
 	if err != nil {
 		return RecordID{}, err
 	}
-	e := &entry{kind: record.KindPost, body: body}
+	once := ""
 	if d.Key != "" {
 		if len(d.Key) > maxKey {
 			return RecordID{}, fmt.Errorf("node: Draft.Key is %d bytes, at most %d", len(d.Key), maxKey)
 		}
-		e.once = onceKey(t.id, d.Key)
+		once = onceKey(t.id, d.Key)
 	}
-	return t.append(ctx, e)
+	for end := time.Now().Add(keyWait); ; {
+		id, err := t.append(ctx, &entry{kind: record.KindPost, body: body, once: once})
+		if !errors.Is(err, ErrNoKey) || time.Now().After(end) {
+			return id, err
+		}
+		select {
+		case <-time.After(keyTick):
+		case <-ctx.Done():
+			return id, err
+		}
+	}
 }
 
 // onceKey names the row of a Draft.Key.

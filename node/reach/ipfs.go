@@ -30,6 +30,7 @@ const (
 	publicPlaces = 16 // in one round
 	publicWait   = 15 * time.Second
 	publicRound  = 3 * time.Minute
+	publicLinger = 2 * time.Second // before hanging up
 	dnsWait      = 5 * time.Second
 	maxEntries   = 32 // addresses of nodes to begin with
 )
@@ -126,6 +127,10 @@ func (h *Host) askPublic(m *meeting, places []Place, start func(context.Context)
 		if p.Alone {
 			m.look(talk, p.Secret)
 		}
+	}
+	select { // what was said is not answered, and lost where the line ends too soon
+	case <-ctx.Done():
+	case <-time.After(publicLinger):
 	}
 }
 

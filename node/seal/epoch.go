@@ -77,7 +77,11 @@ func (s *Session) present() []Writer {
 }
 
 // alone reports whether there are other members, and none can be sealed to.
-func (s *Session) alone() bool { return len(s.members) > 1 && len(s.present()) == 1 }
+func (s *Session) alone() bool {
+	return len(s.present()) == 1 && slices.ContainsFunc(s.members, func(w Writer) bool {
+		return w != s.self && !slices.Contains(s.former, w)
+	})
+}
 
 // Unreachable returns the members that have announced no prekey yet: they will
 // not read what is sealed meanwhile. The slice is the caller's.

@@ -29,6 +29,7 @@ type Session struct {
 	over  map[string][]byte // changes not yet taken
 
 	members []Writer // ascending
+	former  []Writer
 	past    Past
 	own     []*ownPrekey // by number
 	peers   map[Writer]*peer
@@ -203,6 +204,7 @@ func (s *Session) receive(r Record, b *body, now int64) (news News, err error) {
 type Membership struct {
 	Present []Writer // member devices, this one among them while it may read
 	Removed []Writer // devices that were removed
+	Former  []Writer // devices in whose place this one came: nobody waits for their keys
 }
 
 // SetMembers tells the session the membership. A newcomer's caller does so only
@@ -217,6 +219,7 @@ func (s *Session) SetMembers(m Membership, now int64) error {
 			s.savePeer(w, p)
 		}
 	}
+	s.former = slices.Clone(m.Former)
 	sorted := slices.Clone(m.Present)
 	slices.SortFunc(sorted, Writer.compare)
 	sorted = slices.Compact(sorted)

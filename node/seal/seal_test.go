@@ -230,6 +230,10 @@ func TestLinkPrekey(t *testing.T) {
 	if _, err := a.s.Seal(Draft{Seq: 1, Time: t0}); !errors.Is(err, ErrNoPrekey) {
 		t.Errorf("sealed to nobody: %v", err)
 	}
+	if err := a.s.SetMembers(Membership{Present: both, Former: []Writer{b.w}}, t0); err != nil || a.s.alone() {
+		t.Errorf("it waits for the device in whose place it came, %v", err)
+	}
+	a.members(both, t0)
 	if due := a.s.Due(t0); due.Start != 0 || len(a.s.Unreachable()) != 1 {
 		t.Errorf("due %+v, unreachable %v", due, a.s.Unreachable())
 	}
