@@ -56,6 +56,11 @@ export function listTime(ms: number, now: number): string {
   return sameYear(ms, now) ? shortThisYear.format(ms) : shortOtherYear.format(ms);
 }
 
+// sentenceTime is listTime inside a sentence.
+export function sentenceTime(ms: number, now: number): string {
+  return dayKey(ms) === dayKey(yesterday(now)) ? t('day.yesterday.inside') : listTime(ms, now);
+}
+
 function yesterday(now: number): number {
   const d = new Date(now);
   d.setDate(d.getDate() - 1);
