@@ -66,3 +66,6 @@ func (a *app) writeDiscovery() error {
 	}
 	return shell.WritePrivate(a.discovery(), append(b, '\n'))
 }
+
+// IsWeak tells that a passphrase is found soon by who has the disk.
+func IsWeak(passphrase []byte) bool { return node.WeakPassphrase(passphrase) }

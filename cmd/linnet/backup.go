@@ -41,6 +41,7 @@ What is restored is a new device of yours: see linnet restore --help.
 				return err
 			}
 			defer clear(s)
+			p.warnWeak(s)
 			n, err := p.toFile(args[0], func(w io.Writer) (int64, error) {
 				return c.Backup(cmd.Context(), api.BackupOrder{Passphrase: string(s), History: !without}, p.counted(w))
 			})

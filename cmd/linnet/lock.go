@@ -163,6 +163,7 @@ one, and with --decoy that for emergencies.
 				return err
 			}
 			defer clear(s)
+			p.warnWeak(s)
 			if change.Passphrase = string(s); withDecoy || decoy != "" {
 				d, err := p.newSecret("Passphrase for emergencies", decoy)
 				if err != nil {

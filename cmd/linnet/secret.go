@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/linnet-im/linnet/desktop"
 	"github.com/linnet-im/linnet/desktop/shell"
 )
 
@@ -88,6 +89,13 @@ func (p *program) newSecret(prompt, file string) ([]byte, error) {
 		return nil, misuse("the two are not the same; nothing was changed")
 	}
 	return s, nil
+}
+
+// warnWeak tells that a passphrase does not protect for long. It is taken all the same.
+func (p *program) warnWeak(s []byte) {
+	if desktop.IsWeak(s) {
+		fmt.Fprintln(p.errs, "linnet: this passphrase is short or monotonous: who has the disk, or the file, would find it soon; take twelve characters or more")
+	}
 }
 
 // opener returns how a passphrase is asked for that opens a data folder at the

@@ -41,16 +41,6 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// ParseKind reads what String writes.
-func ParseKind(s string) (Kind, error) {
-	for _, k := range kinds {
-		if s == k.String() {
-			return k, nil
-		}
-	}
-	return 0, fmt.Errorf("topic: unknown kind %.40q, choose broadcast, open, private or direct", s)
-}
-
 // Role is what a key may do. The numbers are on the wire, a higher one may do
 // all that a lower one may, and rules over lower ones only.
 type Role uint8
