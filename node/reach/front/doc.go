@@ -32,7 +32,7 @@ var (
 	ErrFull = errors.New("front: the bridge is full; try again later")
 	// ErrLook means that there is no such browser to look like.
 	ErrLook = errors.New("front: no such browser")
-	// ErrProfiles means that new profiles are malformed, or not signed by the key that may.
+	// ErrProfiles means that profiles are malformed, or not signed by the bridge that they are of.
 	ErrProfiles = errors.New("front: these browser profiles cannot be used")
 )
 
