@@ -21,7 +21,7 @@ type profile struct {
 	Capture []byte      `json:"capture,omitempty"` // that handshake itself, instead of Hello: the record of a ClientHello
 	Shuffle bool        `json:"shuffle,omitempty"` // the extensions of Capture come in any order
 	Agent   string      `json:"agent"`             // User-Agent
-	Header  [][2]string `json:"header"`            // further lines of a request
+	Header  [][2]string `json:"header,omitempty"`  // further lines of a request
 
 	given bool // by the bridge
 }
