@@ -18,6 +18,7 @@ type Bridge struct {
 	Site     string   // http:// or https:// URL of a real site to show to everybody else; empty: a page of its own
 	CertFile string   // PEM, with KeyFile: the site's own certificate; empty: self-signed
 	KeyFile  string
+	Looks    []byte // JSON with the browsers that guests are to look like on their way here; empty: those in their programs
 	Title    string // what its links call it; may be empty
 	Contacts bool   // contacts of this person are let in without being given a link
 }
@@ -28,7 +29,7 @@ func (b *Bridge) node(mirror bool) *node.BridgeConfig {
 	if b == nil {
 		return nil
 	}
-	return &node.BridgeConfig{Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile, Title: b.Title, Contacts: b.Contacts, Carry: mirror}
+	return &node.BridgeConfig{Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile, Looks: b.Looks, Title: b.Title, Contacts: b.Contacts, Carry: mirror}
 }
 
 // reach are the settings of reach that the options give in the place of the stored

@@ -179,6 +179,9 @@ func (n *Node) ForgetBridge(ctx context.Context, id string) error {
 	}
 	n.host.Forget(id)
 	n.bell.node()
+	if err := n.setState(ctx, prefixLooks+id, nil); err != nil {
+		return fmt.Errorf("node: forget how to look at a bridge: %w", err)
+	}
 	return nil
 }
 
@@ -232,6 +235,9 @@ func (n *Node) keepDoors(k *known) {
 
 // keepBridges begins to dial the bridges that this node may use.
 func (n *Node) keepBridges() error {
+	if err := n.pruneLooks(n.ctx); err != nil {
+		return err
+	}
 	rows, err := n.bridgeRows()
 	if err != nil {
 		return err

@@ -154,3 +154,17 @@ func (n *Node) RequestTo(id PersonID) (letter.Letter, error) {
 
 // Believes reports whether n takes a request for that of the person that it names.
 func (n *Node) Believes(l letter.Letter) bool { _, ok := n.checkRequest(l); return ok }
+
+// StoredLooks returns how bridges want this node to look, as it is stored.
+func (n *Node) StoredLooks() map[string][]byte {
+	all, err := n.storedLooks()
+	if err != nil {
+		panic(err)
+	}
+	return all
+}
+
+// KeepLooks is what reach calls, but that it waits.
+func (n *Node) KeepLooks(peer string, record []byte) error {
+	return n.storeLooks(n.ctx, peer, record)
+}

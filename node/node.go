@@ -191,9 +191,14 @@ func (n *Node) openHost(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		looks, err := n.storedLooks()
+		if err != nil {
+			return err
+		}
 		host, err := reach.Open(ctx, reach.Config{
 			Key: seed, Listen: n.cfg.Listen, Port: port, LANOnly: n.cfg.LANOnly, NoMDNS: n.cfg.NoMDNS, Logger: n.log,
 			Settings: n.settings, Bridge: n.bridgeConfig(), Transports: n.cfg.Transports, MayRelay: n.mayRelay, Volunteer: n.cfg.Volunteer || n.IsBridge(), Memory: memory, Remember: n.rememberReach,
+			Looks: looks, KeepLooks: n.keepLooks,
 		})
 		if errors.Is(err, reach.ErrAddress) {
 			return fmt.Errorf("%w: %w", ErrBadAddress, err)

@@ -146,7 +146,7 @@ func (n *Node) bridgeConfig() *reach.BridgeConfig {
 		return nil
 	}
 	return &reach.BridgeConfig{
-		Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile,
+		Listen: b.Listen, Public: b.Public, Name: b.Name, Site: b.Site, CertFile: b.CertFile, KeyFile: b.KeyFile, Looks: b.Looks,
 		Key: n.passes.key, Passes: n.passes.valid(), Used: n.passUsed,
 	}
 }

@@ -401,6 +401,7 @@ func (n *Node) DeleteContact(ctx context.Context, id PersonID) error {
 	if k == nil || k.row.Gone {
 		return fmt.Errorf("%w: contact", ErrNotFound)
 	}
+	defer n.pruneLooksSoon()
 	if n.hasTopic(k) {
 		t, err := n.Topic(TopicID(k.row.Topic))
 		if err == nil {

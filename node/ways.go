@@ -38,6 +38,10 @@ type BridgeConfig struct {
 	Site     string
 	CertFile string
 	KeyFile  string
+	// Looks is JSON with the browsers that guests are to look like on their way here
+	// (PROTOCOL.md §20.3); empty: those in their own programs. Open fails with ErrSettings,
+	// and says what is wrong, where they cannot be used.
+	Looks []byte
 
 	Title string // what bridge links call it; may be empty
 	// Contacts lets this person's contacts through without being asked: each gets a

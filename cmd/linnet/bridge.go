@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,6 +23,7 @@ type bridgeFlags struct {
 	site      string
 	name      string
 	cert, key string
+	looks     string
 	title     string
 	contacts  bool
 }
@@ -32,6 +35,7 @@ func (f *bridgeFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "bridge-name", "", "name of that web site, as its certificate has it (default: made up)")
 	c.Flags().StringVar(&f.cert, "bridge-cert", "", "file with the web site's own certificate, PEM (default: self-signed)")
 	c.Flags().StringVar(&f.key, "bridge-key", "", "file with the key of that certificate, PEM")
+	c.Flags().StringVar(&f.looks, "bridge-looks", "", "JSON file with the browsers that those who come through are to look like, see linnet mirror --help (default: those in their programs)")
 	c.Flags().StringVar(&f.title, "bridge-title", "", "what links of the bridge call it, for those who get one (default: nothing)")
 	c.Flags().BoolVar(&f.contacts, "bridge-contacts", false, "let your contacts in without a link: each is sent one of its own")
 }
@@ -39,14 +43,41 @@ func (f *bridgeFlags) add(c *cobra.Command) {
 // options is the bridge that the flags ask for, nil for none.
 func (f *bridgeFlags) options() (*desktop.Bridge, error) {
 	switch {
-	case f.listen == "" && (len(f.addresses) > 0 || f.site != "" || f.name != "" || f.cert != "" || f.key != "" || f.title != "" || f.contacts):
+	case f.listen == "" && (len(f.addresses) > 0 || f.site != "" || f.name != "" || f.cert != "" || f.key != "" || f.looks != "" || f.title != "" || f.contacts):
 		return nil, misuse("say where the bridge listens: --bridge HOST:PORT")
 	case (f.cert == "") != (f.key == ""):
 		return nil, misuse("--bridge-cert and --bridge-key come together")
 	case f.listen == "":
 		return nil, nil
 	}
-	return &desktop.Bridge{Listen: f.listen, Public: f.addresses, Name: f.name, Site: f.site, CertFile: f.cert, KeyFile: f.key, Title: f.title, Contacts: f.contacts}, nil
+	looks, err := readLooks(f.looks)
+	if err != nil {
+		return nil, err
+	}
+	return &desktop.Bridge{Listen: f.listen, Public: f.addresses, Name: f.name, Site: f.site, CertFile: f.cert, KeyFile: f.key, Looks: looks, Title: f.title, Contacts: f.contacts}, nil
+}
+
+// looksMost is more than a file of looks may have; what is in it the node checks.
+const looksMost = 64 << 10
+
+// readLooks reads the file that --bridge-looks names.
+func readLooks(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, misuse("--bridge-looks: %v", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, looksMost))
+	if err != nil {
+		return nil, misuse("--bridge-looks: %v", err)
+	}
+	if len(b) == 0 {
+		return nil, misuse("--bridge-looks: %s is empty", name)
+	}
+	return b, nil
 }
 
 func (p *program) bridge() *cobra.Command {

@@ -27,9 +27,21 @@ With --bridge it is also a bridge: a web site to everybody, and for who has one 
 its links the way to this node where everything else is blocked. At its first start
 it makes a link and prints it; more are made with: linnet bridge link NAME
 It then also keeps and serves, within quotas, what those who come through follow and
-nobody else whom they reach has.`,
+nobody else whom they reach has.
+
+Those who come through a bridge look like one of the browsers that are in their
+programs. Where that has become a way to find them, --bridge-looks names a file with
+other ones, of which they are told when they next come through:
+
+  {"profiles": [{"look": "firefox", "hello": "firefox-149", "agent": "Mozilla/5.0 …",
+                 "header": [["Accept", "*/*"], ["Accept-Language", "en-US,en;q=0.5"]]}]}
+
+In the place of "hello" there may be "capture", the TLS ClientHello of such a browser as
+it was on the wire, in base64, and with it "shuffle": true where that browser changes the
+order of its extensions each time, as Chrome does. PROTOCOL.md §20.3 has the rest.`,
 		Example: `  linnet mirror linnet:AbCdEf… --data /srv/linnet
   linnet mirror --bridge 0.0.0.0:443 --bridge-address 192.0.2.1:443
+  linnet mirror --bridge 0.0.0.0:443 --bridge-looks browsers.json
   linnet mirror --data /srv/linnet --listen /ip4/0.0.0.0/tcp/4040 --listen /ip4/0.0.0.0/udp/4040/quic-v1`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -16,7 +16,10 @@ type BridgeConfig struct {
 	Site     string   // http:// or https:// URL of a real site to show to everybody else; empty: a page of its own
 	CertFile string   // PEM, with KeyFile: the site's own certificate; empty: self-signed, pinned in bridge links
 	KeyFile  string
-	Key      []byte     // 32 bytes, from which the self-signed certificate and the made-up site follow, the same at each start; required
-	Passes   []Pass     // who is let in; SetPasses changes that
-	Used     func(Pass) // called when somebody has come with a pass, from any goroutine; must not block; may be nil
+	// Looks is JSON with the browsers that guests are to look like on their way here
+	// (PROTOCOL.md §20.3), as its owner wrote it; empty: those in their own programs.
+	Looks  []byte
+	Key    []byte     // 32 bytes, from which the self-signed certificate and the made-up site follow, the same at each start; required
+	Passes []Pass     // who is let in; SetPasses changes that
+	Used   func(Pass) // called when somebody has come with a pass, from any goroutine; must not block; may be nil
 }

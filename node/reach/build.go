@@ -41,10 +41,7 @@ const (
 
 // build makes the libp2p host with the transports that the mode allows, and listens.
 func (h *Host) build(cfg Config) error {
-	options, err := h.options(cfg)
-	if err != nil {
-		return err
-	}
+	var err error
 	if cfg.Settings.Mode == ModeOpen || cfg.Settings.Mode == ModeCovert {
 		if h.programs, err = parsePrograms(h.ctx, cfg.Transports); err != nil {
 			return err
@@ -55,9 +52,16 @@ func (h *Host) build(cfg Config) error {
 		if err := cfg.Bridge.checkPublic(); err != nil {
 			return err
 		}
+		if err := h.looks.sign(cfg.Bridge.Looks, cfg.Key); err != nil {
+			return err
+		}
 		if h.bridge, err = openBridge(*cfg.Bridge); err != nil {
 			return err
 		}
+	}
+	options, err := h.options(cfg)
+	if err != nil {
+		return errors.Join(err, h.closeBridge())
 	}
 	h.host, err = libp2p.New(options...)
 	if err != nil {
@@ -212,11 +216,13 @@ func (h *Host) dialInside(ctx context.Context, a ma.Multiaddr, p peer.ID) (net.C
 	if err != nil {
 		return nil, err
 	}
+	door := x.door
+	door.Profiles = h.looks.of(p)
 	switch x.way {
 	case insideVeil:
-		return h.front.Veil(ctx, at, x.door)
+		return h.front.Veil(ctx, at, door)
 	case insideDrip:
-		return h.front.Drip(ctx, at, x.door)
+		return h.front.Drip(ctx, at, door)
 	case insidePT:
 		return h.dialPT(ctx, x, at)
 	case insideTor:

@@ -2,8 +2,8 @@ package reach
 
 import "github.com/libp2p/go-libp2p/core/peer"
 
-// Forget ends the line to a peer, dials it no more, and drops its addresses. Whoever
-// dials this node, or keeps the peer again, brings it back.
+// Forget ends the line to a peer, dials it no more, and drops its addresses and, of a
+// bridge, its looks. Whoever dials this node, or keeps the peer again, brings it back.
 func (h *Host) Forget(id string) {
 	p, err := peer.Decode(id)
 	if err != nil {
@@ -17,4 +17,5 @@ func (h *Host) Forget(id string) {
 	if err := h.host.Network().ClosePeer(p); err != nil {
 		h.log.Debug("reach: hang up", "peer", p, "err", err)
 	}
+	h.looks.forget(p) // nothing comes from it any more
 }

@@ -54,6 +54,11 @@ type Config struct {
 	// network. Remember stores it; it may be called from any goroutine until Close.
 	Memory   []byte
 	Remember func([]byte)
+	// Looks are, by the bridge's peer id, what KeepLooks was last given: how that bridge
+	// wants its guests to look. KeepLooks may be called from any goroutine until Close; it
+	// must not block, nor call the host.
+	Looks     map[string][]byte
+	KeepLooks func(peer string, record []byte)
 }
 
 // Host is this node's presence on the network. It is safe for concurrent use.
@@ -67,8 +72,9 @@ type Host struct {
 	traffic  *traffic
 	wires    *wires
 	front    *front.Client
-	proxy    *socks              // nil: none is set
-	bridge   *bridge             // nil: this node is none
+	proxy    *socks  // nil: none is set
+	bridge   *bridge // nil: this node is none
+	looks    *looks
 	programs map[string]*program // by the transports that they have
 	pulses   *pulses             // nil: of a simulated network
 	clocks   clocks
@@ -110,7 +116,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	h.ladder.enter(lookAtPlace())
 	pulses := h.openPulses() // before anybody who comes is told of
 	h.begin()
-	if err := errors.Join(pulses, h.startRelay(cfg)); err != nil {
+	if err := errors.Join(pulses, h.startLooks(), h.startRelay(cfg)); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	h.wg.Go(h.roam)
@@ -157,6 +163,7 @@ func newHost(cfg Config) *Host {
 	if s := cfg.Settings.SOCKS; s != "" {
 		h.proxy = &socks{addr: s}
 	}
+	h.looks = newLooks(h, cfg)
 	h.front = &front.Client{Look: cfg.Settings.Look, Dial: h.dialTCP}
 	return h
 }

@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -19,11 +18,13 @@ import (
 )
 
 // Door is one way into a bridge: what a bridge link says about it, but for the
-// address. It is secret.
+// address, and how to look there. It is secret.
 type Door struct {
 	Name string   // of the site, sent in clear in the TLS handshake
 	Pin  [32]byte // SHA-256 of the certificate's SubjectPublicKeyInfo; zero: the system's roots must vouch for Name
 	Pass [16]byte
+
+	Profiles *Profiles // browsers to look like here, as the bridge wants it; nil: those in the program
 }
 
 // Client opens connections to bridges. The zero value is ready. Its fields must not
@@ -31,18 +32,15 @@ type Door struct {
 // connections to one address begin at least 600 ms apart, and at most 6 are open at
 // once, over Veil and Drip together: calls wait for their turn.
 type Client struct {
-	Look        string // one of Looks; empty: a browser chosen per door and kept, until its handshakes come to nothing
-	Dial        func(ctx context.Context, network, addr string) (net.Conn, error)
-	Roots       *x509.CertPool    // vouch for doors without a pin; nil: the system's
-	ProfilesKey ed25519.PublicKey // whose signature SetProfiles takes; nil: nobody's
+	Look  string // one of Looks; empty: a browser chosen per door and kept, until it leads nowhere
+	Dial  func(ctx context.Context, network, addr string) (net.Conn, error)
+	Roots *x509.CertPool // vouch for doors without a pin; nil: the system's
 
 	pace   pace
 	clocks clocks
 
-	mu       sync.Mutex
-	profiles []profile // nil: those in the program
-	serial   int64     // of the record they came in
-	tries    map[pass]tries
+	mu    sync.Mutex
+	tries map[pass]tries
 }
 
 // patience bounds an opening whose context has no end.
@@ -120,6 +118,7 @@ func (v *visitor) enter(ctx context.Context, open func(context.Context) (net.Con
 		v.renew()
 		conn, err = open(ctx)
 	}
+	v.entered(v.door, v.look, err)
 	return conn, err
 }
 

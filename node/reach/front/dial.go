@@ -9,8 +9,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-
-	utls "github.com/refraction-networking/utls"
 )
 
 // secured is a TLS connection that the bridge itself is at the other end of.
@@ -68,34 +66,20 @@ func (v *visitor) secure(ctx context.Context) (net.Conn, error) {
 	return &secured{Conn: s, raw: r}, nil
 }
 
-// handshaker is what both TLS libraries give.
-type handshaker interface {
-	net.Conn
-	HandshakeContext(context.Context) error
-}
-
 func (v *visitor) handshake(ctx context.Context, r *raw) (net.Conn, error) {
-	var c handshaker
-	var seen func() []*x509.Certificate
+	// Both libraries are told to skip the certificate, because a pin is all that counts.
 	if v.look.Hello == helloGo {
-		t := tls.Client(r, &tls.Config{ServerName: v.door.Name, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
-		c, seen = t, func() []*x509.Certificate { return t.ConnectionState().PeerCertificates }
-	} else {
-		spec, err := helloOf(v.look.Hello)
-		if err != nil {
-			return nil, err
+		c := tls.Client(r, &tls.Config{ServerName: v.door.Name, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		if err := c.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("front: TLS handshake: %w", err)
 		}
-		u := utls.UClient(r, &utls.Config{ServerName: v.door.Name, InsecureSkipVerify: true}, utls.HelloCustom)
-		if err := u.ApplyPreset(spec); err != nil {
-			return nil, fmt.Errorf("front: look like %s: %w", v.look.Look, err)
-		}
-		c, seen = u, func() []*x509.Certificate { return u.ConnectionState().PeerCertificates }
+		return c, v.verify(c.ConnectionState().PeerCertificates)
 	}
-	if err := c.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("front: TLS handshake: %w", err)
+	c, err := v.look.browse(ctx, r, v.door.Name)
+	if err != nil {
+		return nil, err
 	}
-	// Both libraries were told to skip this, because a pin is all that counts.
-	return c, v.verify(seen())
+	return c, v.verify(c.ConnectionState().PeerCertificates)
 }
 
 // verify makes sure that chain is the bridge's.

@@ -6,7 +6,8 @@
 // valid ticket becomes a [Guest], a net.Conn, by way of veil (WebSocket) or drip
 // (many short requests). Every other request, among them replayed tickets and those
 // of passes that were taken back, goes to the site. On the other side a [Client]
-// goes through a [Door], which is what a bridge link carries.
+// goes through a [Door], which is what a bridge link carries. What it looks like there
+// the bridge may say: [Profiles], which hold for its own door.
 //
 // It knows TLS, HTTP, browsers and passes. It refuses to know libp2p, who a pass
 // was given to, and what a guest says. It logs nothing about who came. Room reach
@@ -32,7 +33,7 @@ var (
 	ErrFull = errors.New("front: the bridge is full; try again later")
 	// ErrLook means that there is no such browser to look like.
 	ErrLook = errors.New("front: no such browser")
-	// ErrProfiles means that new profiles are malformed, or not signed by the key that may.
+	// ErrProfiles means that profiles are malformed, or not signed by the bridge that they are of.
 	ErrProfiles = errors.New("front: these browser profiles cannot be used")
 )
 

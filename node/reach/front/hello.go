@@ -62,10 +62,7 @@ func safari26(spec *utls.ClientHelloSpec) {
 	}
 }
 
-// helloOf returns a fresh copy of a browser's handshake as it is for a WebSocket: it
-// offers HTTP/1.1 alone, and so no settings for HTTP/2 either. Leaving the extension
-// for these out is what browsers do; putting something else in its place can repeat
-// one that is there.
+// helloOf returns a fresh copy of a browser's handshake as it is for a WebSocket.
 func helloOf(name string) (*utls.ClientHelloSpec, error) {
 	h, ok := hellos[name]
 	if !ok {
@@ -78,6 +75,14 @@ func helloOf(name string) (*utls.ClientHelloSpec, error) {
 	if h.change != nil {
 		h.change(&spec)
 	}
+	forWebSocket(&spec)
+	return &spec, nil
+}
+
+// forWebSocket has a handshake offer HTTP/1.1 alone, and so no settings for HTTP/2
+// either. Leaving the extension for these out is what browsers do; putting something
+// else in its place can repeat one that is there.
+func forWebSocket(spec *utls.ClientHelloSpec) {
 	var kept []utls.TLSExtension
 	for _, e := range spec.Extensions {
 		switch e := e.(type) {
@@ -89,5 +94,4 @@ func helloOf(name string) (*utls.ClientHelloSpec, error) {
 		kept = append(kept, e)
 	}
 	spec.Extensions = kept
-	return &spec, nil
 }

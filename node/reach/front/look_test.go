@@ -17,6 +17,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	utls "github.com/refraction-networking/utls"
 )
 
 // TestHandshakes makes many handshakes with each profile, since a handshake is
@@ -214,6 +217,15 @@ func TestCookie(t *testing.T) {
 	}
 }
 
+func keys(t testing.TB) (ed25519.PublicKey, ed25519.PrivateKey) {
+	t.Helper()
+	public, secret, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public, secret
+}
+
 func signed(t testing.TB, key ed25519.PrivateKey, r any) []byte {
 	t.Helper()
 	body, err := json.Marshal(r)
@@ -223,23 +235,30 @@ func signed(t testing.TB, key ed25519.PrivateKey, r any) []byte {
 	return append(ed25519.Sign(key, append([]byte(profilesDomain), body...)), body...)
 }
 
-func TestSetProfiles(t *testing.T) {
-	public, secret, err := ed25519.GenerateKey(nil)
+// parsed are profiles as a bridge would have told of them.
+func parsed(t testing.TB, serial int64, all ...profile) *Profiles {
+	t.Helper()
+	public, secret := keys(t)
+	p, err := ParseProfiles(signed(t, secret, profilesRecord{Serial: serial, Profiles: all}), public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, stranger, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := profile{"chrome", "chrome-131", "Mozilla/5.0 (new)", [][2]string{{"Accept-Language", "de"}}}
+	return p
+}
+
+var newChrome = profile{Look: "chrome", Hello: "chrome-131", Agent: "Mozilla/5.0 (new)", Header: [][2]string{{"Accept-Language", "de"}}}
+
+func TestParseProfiles(t *testing.T) {
+	public, secret := keys(t)
+	_, stranger := keys(t)
+	p := newChrome
 	good := profilesRecord{Serial: 5, Profiles: []profile{p}}
-	c := Client{Look: "chrome", ProfilesKey: public}
-	if err := c.SetProfiles(signed(t, secret, good)); err != nil {
-		t.Fatal(err)
+	got, err := ParseProfiles(signed(t, secret, good), public)
+	if err != nil || got.Serial() != 5 || len(got.all) != 1 || got.all[0].Agent != p.Agent {
+		t.Fatalf("%+v, %v", got, err)
 	}
-	if got, err := c.lookFor(Door{}); err != nil || got.Agent != p.Agent || got.Hello != p.Hello {
-		t.Fatalf("%v, %v", got, err)
+	if (*Profiles)(nil).Serial() != 0 {
+		t.Error("none has a serial number")
 	}
 	with := func(change func(*profile)) []byte {
 		q := p
@@ -248,35 +267,194 @@ func TestSetProfiles(t *testing.T) {
 	}
 	broken := signed(t, secret, good)
 	broken[len(broken)-2]++
+	otherDomain := signed(t, secret, good)
+	copy(otherDomain, ed25519.Sign(secret, append([]byte("linnet/profiles/1"), otherDomain[64:]...)))
 	for name, record := range map[string][]byte{
-		"nothing":         nil,
-		"only a name":     make([]byte, 64),
-		"a stranger's":    signed(t, stranger, good),
-		"changed":         broken,
-		"older":           signed(t, secret, profilesRecord{Serial: 4, Profiles: []profile{p}}),
-		"none":            signed(t, secret, profilesRecord{Serial: 6}),
-		"no browser":      signed(t, secret, profilesRecord{Serial: 6, Profiles: []profile{{"go", "go", "x", nil}}}),
-		"too many":        signed(t, secret, profilesRecord{Serial: 6, Profiles: slices.Repeat([]profile{p}, profilesMost+1)}),
-		"unknown hello":   with(func(p *profile) { p.Hello = "netscape-4" }),
-		"no name":         with(func(p *profile) { p.Look = "" }),
-		"no agent":        with(func(p *profile) { p.Agent = "" }),
-		"a line break":    with(func(p *profile) { p.Agent = "a\r\nHost: b" }),
-		"reserved":        with(func(p *profile) { p.Header = [][2]string{{"HOST", "b"}} }),
-		"a handshake's":   with(func(p *profile) { p.Header = [][2]string{{"Sec-WebSocket-Key", "b"}} }),
-		"a long line":     with(func(p *profile) { p.Agent = strings.Repeat("a", lineMost+1) }),
-		"many lines":      with(func(p *profile) { p.Header = slices.Repeat([][2]string{{"A", "b"}}, linesMost+1) }),
-		"unknown field":   signed(t, secret, map[string]any{"serial": 6, "profiles": []profile{p}, "more": 1}),
-		"something after": signed(t, secret, json.RawMessage(`{"serial":6,"profiles":[]}`)),
+		"nothing":          nil,
+		"only a name":      make([]byte, 64),
+		"a stranger's":     signed(t, stranger, good),
+		"of another kind":  otherDomain,
+		"changed":          broken,
+		"no serial number": signed(t, secret, profilesRecord{Profiles: []profile{p}}),
+		"one below 0":      signed(t, secret, profilesRecord{Serial: -1, Profiles: []profile{p}}),
+		"none":             signed(t, secret, profilesRecord{Serial: 6}),
+		"no browser":       signed(t, secret, profilesRecord{Serial: 6, Profiles: []profile{{Look: "go", Hello: "go", Agent: "x"}}}),
+		"too many":         signed(t, secret, profilesRecord{Serial: 6, Profiles: slices.Repeat([]profile{p}, profilesMost+1)}),
+		"too long":         append(signed(t, secret, good), make([]byte, RecordMost)...),
+		"unknown hello":    with(func(p *profile) { p.Hello = "netscape-4" }),
+		"two hellos":       with(func(p *profile) { p.Capture = captured(t, utls.HelloChrome_133) }),
+		"no hello":         with(func(p *profile) { p.Hello = "" }),
+		"an empty capture": with(func(p *profile) { p.Hello, p.Capture = "", []byte{} }),
+		"a bad capture":    with(func(p *profile) { p.Hello, p.Capture = "", []byte("hello") }),
+		"shuffled":         with(func(p *profile) { p.Shuffle = true }),
+		"no name":          with(func(p *profile) { p.Look = "" }),
+		"no agent":         with(func(p *profile) { p.Agent = "" }),
+		"a line break":     with(func(p *profile) { p.Agent = "a\r\nHost: b" }),
+		"reserved":         with(func(p *profile) { p.Header = [][2]string{{"HOST", "b"}} }),
+		"a handshake's":    with(func(p *profile) { p.Header = [][2]string{{"Sec-WebSocket-Key", "b"}} }),
+		"a long line":      with(func(p *profile) { p.Agent = strings.Repeat("a", lineMost+1) }),
+		"many lines":       with(func(p *profile) { p.Header = slices.Repeat([][2]string{{"A", "b"}}, linesMost+1) }),
+		"unknown field":    signed(t, secret, map[string]any{"serial": 6, "profiles": []profile{p}, "more": 1}),
+		"something after":  signed(t, secret, json.RawMessage(`{"serial":6,"profiles":[]}`)),
 	} {
-		if err := c.SetProfiles(record); !errors.Is(err, ErrProfiles) {
+		if _, err := ParseProfiles(record, public); !errors.Is(err, ErrProfiles) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got, _ := c.lookFor(Door{}); got.Agent != p.Agent {
-		t.Error("a refused record changed something")
-	}
-	if err := (&Client{}).SetProfiles(signed(t, secret, good)); !errors.Is(err, ErrProfiles) {
+	if _, err := ParseProfiles(signed(t, secret, good), nil); !errors.Is(err, ErrProfiles) {
 		t.Errorf("without a key: %v", err)
+	}
+}
+
+// TestSignProfiles: what a bridge's owner wrote becomes a record, or it is said what is wrong.
+func TestSignProfiles(t *testing.T) {
+	public, secret := keys(t)
+	now := time.UnixMilli(1_700_000_000_123)
+	const one = `{"look": "chrome", "hello": "chrome-133", "agent": "Mozilla/5.0", "header": [["Accept", "*/*"]]}`
+	for file, want := range map[string]int64{
+		`{"profiles": [` + one + `]}`:               now.UnixMilli(),
+		`{"serial": 7, "profiles": [` + one + `]} `: 7,
+	} {
+		record, err := SignProfiles([]byte(file), now, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := ParseProfiles(record, public); err != nil || p.Serial() != want {
+			t.Errorf("%s: %d, %v", file, p.Serial(), err)
+		}
+	}
+	for file, want := range map[string]string{
+		"":                                 "EOF",
+		"{":                                "EOF",
+		`{"profile": []}`:                  `unknown field "profile"`,
+		`{"profiles": []}`:                 "no browser",
+		`{"profiles": [` + one + `]} more`: "behind them",
+		`{"profiles": [` + one + `, {}]}`:  "number 2: it is called",
+		strings.Repeat(" ", RecordMost+1):  "at most 32768",
+		strings.Replace(`{"profiles": [`+one+`]}`, "chrome-133", "chrome-999", 1): `chrome has a TLS handshake "chrome-999"`,
+		strings.Replace(`{"profiles": [`+one+`]}`, "Accept", "Host", 1):           `a line "Host"`,
+		strings.Replace(`{"profiles": [`+one+`]}`, "Mozilla/5.0", "ü", 1):         `an agent "ü"`,
+	} {
+		if _, err := SignProfiles([]byte(file), now, secret); !errors.Is(err, ErrProfiles) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: %v, want %q", file, err, want)
+		}
+	}
+}
+
+// TestGivenLooks: a bridge's own browsers are looked like at its door and nowhere
+// else, and those in the program have their turn where they lead nowhere.
+func TestGivenLooks(t *testing.T) {
+	s := open(t, nil)
+	echo(t, s)
+	plain := door(s, passOf(1))
+	own, err := (&Client{}).lookFor(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var many []profile
+	for i := range 10 {
+		p := newChrome
+		p.Agent = fmt.Sprint("Mozilla/5.0 new ", i)
+		many = append(many, p)
+	}
+	given := plain
+	given.Profiles = parsed(t, 5, many...)
+	for _, look := range []string{"", "chrome", "firefox"} {
+		blocked := true
+		c := Client{Look: look, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err == nil && blocked {
+				_ = conn.Close()
+			}
+			return conn, err
+		}}
+		seen := map[string]int{}
+		now := func() profile {
+			p, err := c.lookFor(given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		for now().given {
+			seen[now().Agent]++
+			if _, err := c.Veil(t.Context(), s.Addr().String(), given); err == nil {
+				t.Fatal("it came through")
+			}
+		}
+		want := map[string]int{"": givenMost, "chrome": givenMost, "firefox": 0}[look] // there is no given firefox
+		if len(seen) != want {
+			t.Errorf("%q: tried were %v", look, seen)
+		}
+		if look == "" && now().Agent != own.Agent || look != "" && now().Look != look {
+			t.Errorf("%q: then it looks like %+v", look, now())
+		}
+		blocked = false
+		for range 2 {
+			conn, err := c.Veil(t.Context(), s.Addr().String(), given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close()
+			if now().given {
+				t.Errorf("%q: it goes on although it works", look)
+			}
+		}
+		// A newer record has its turn.
+		given := given
+		given.Profiles = parsed(t, 6, newChrome)
+		if p, err := c.lookFor(given); err != nil || p.given != (look != "firefox") {
+			t.Errorf("%q: with a newer record it looks like %+v, %v", look, p, err)
+		}
+		if p, err := c.lookFor(plain); err != nil || p.given {
+			t.Errorf("%q: elsewhere it looks like %+v, %v", look, p, err)
+		}
+	}
+}
+
+// TestRefusedLook: a browser of the bridge's own that a server in between does not
+// like has another go before it.
+func TestRefusedLook(t *testing.T) {
+	s := open(t, nil)
+	echo(t, s)
+	handler := s.http.Handler
+	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() == newChrome.Agent {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+	d := door(s, passOf(1))
+	d.Profiles = parsed(t, 5, newChrome)
+	c := Client{}
+	for i := range failsMost {
+		if conn, err := c.Veil(t.Context(), s.Addr().String(), d); !errors.Is(err, ErrSite) {
+			t.Fatalf("visit %d: %v, %v", i, conn, err)
+		}
+	}
+	conn, err := c.Veil(t.Context(), s.Addr().String(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+}
+
+// TestForgetsTries: with more doors than are remembered, a bad record still gives way.
+func TestForgetsTries(t *testing.T) {
+	var c Client
+	for n := range 2 * triesMost {
+		c.fared(Door{Pass: pass{byte(n), byte(n >> 8)}}, errors.New("blocked"))
+	}
+	if len(c.tries) != triesMost {
+		t.Errorf("%d doors are remembered", len(c.tries))
+	}
+	d := Door{Pass: passOf(9), Profiles: parsed(t, 5, newChrome)}
+	for range failsMost {
+		c.fared(d, errors.New("blocked"))
+	}
+	if p, err := c.lookFor(d); err != nil || p.given {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
 
@@ -289,6 +467,12 @@ func FuzzProfiles(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte(`{"serial":1,"profiles":[{"look":"a","hello":"go","agent":"b","header":[["c","d"]]}]}`))
 	f.Add([]byte(`{"profiles":[{"header":[["c"]]}]}{}`))
+	capture, err := json.Marshal(profilesRecord{Serial: 1, Profiles: []profile{{Look: "a", Capture: captured(f, utls.HelloFirefox_120), Shuffle: true, Agent: "b"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(capture)
+	public, secret := keys(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := decodeProfiles(body)
 		if err != nil {
@@ -297,10 +481,15 @@ func FuzzProfiles(f *testing.F) {
 			}
 			return
 		}
+		if record, err := SignProfiles(body, time.UnixMilli(1), secret); err == nil {
+			if again, err := ParseProfiles(record, public); err != nil || again.Serial() == 0 {
+				t.Errorf("what was signed is not taken: %v", err)
+			}
+		}
 		for _, p := range r.Profiles {
-			c := Client{profiles: r.Profiles, Look: p.Look}
-			if _, err := c.lookFor(Door{}); err != nil {
-				t.Error(err)
+			c := Client{Look: p.Look}
+			if got, err := c.lookFor(Door{Profiles: &Profiles{1, r.Profiles}}); err == nil && !got.given {
+				t.Errorf("%s is not looked like", p.Look)
 			}
 			req, err := http.NewRequest("GET", "https://bridge.example/", nil)
 			if err != nil {
@@ -309,6 +498,9 @@ func FuzzProfiles(f *testing.F) {
 			req.Header = p.request("bridge.example")
 			var b strings.Builder
 			if err := req.Write(&b); err != nil {
+				t.Errorf("%+v: %v", p, err)
+			}
+			if _, err := p.spec(); err != nil && p.Hello != helloGo {
 				t.Errorf("%+v: %v", p, err)
 			}
 		}

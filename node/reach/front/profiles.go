@@ -7,53 +7,91 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
-// Bounds on a record of profiles.
+// RecordMost is the length in bytes that a record of profiles has at most.
+const RecordMost = 32 << 10
+
+// Bounds on what is in a record.
 const (
-	recordMost   = 32 << 10
 	profilesMost = 32
 	linesMost    = 16
 	lineMost     = 512
 )
 
 // profilesDomain is put before what is signed.
-const profilesDomain = "linnet/profiles/1"
+const profilesDomain = "linnet/looks/1"
 
-// SetProfiles replaces the browser profiles by those of a record: an Ed25519
-// signature by ProfilesKey, and JSON (PROTOCOL.md, Bridges). A record with a serial
-// number below one that was taken is refused. The error matches ErrProfiles, and
-// then nothing has changed.
-func (c *Client) SetProfiles(record []byte) error {
-	r, err := parseProfiles(record, c.ProfilesKey)
+// Profiles are the browsers that a bridge wants its guests to look like, on the way to
+// itself. They are never changed; nil is none.
+type Profiles struct {
+	serial int64
+	all    []profile
+}
+
+// Serial returns the number by which a bridge's newer profiles are told from its older
+// ones: 0 for nil, else above it.
+func (p *Profiles) Serial() int64 {
+	if p == nil {
+		return 0
+	}
+	return p.serial
+}
+
+// SignProfiles makes the record of the bridge that has key of what its owner wrote: the
+// JSON of a record (PROTOCOL.md §20.3), in which the serial number may be left out: then
+// it is now in milliseconds. The error matches ErrProfiles and says what is wrong.
+func SignProfiles(file []byte, now time.Time, key ed25519.PrivateKey) ([]byte, error) {
+	if len(file) > RecordMost {
+		return nil, fmt.Errorf("%w: they have %d bytes, at most %d", ErrProfiles, len(file), RecordMost)
+	}
+	r, err := decodeProfiles(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r.Serial < c.serial {
-		return fmt.Errorf("%w: they are older than those in use", ErrProfiles)
+	if r.Serial == 0 {
+		r.Serial = now.UnixMilli()
 	}
-	c.profiles, c.serial = r.Profiles, r.Serial
-	return nil
+	body, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProfiles, err)
+	}
+	record := append(ed25519.Sign(key, append([]byte(profilesDomain), body...)), body...)
+	if _, err := ParseProfiles(record, key.Public().(ed25519.PublicKey)); err != nil {
+		return nil, err
+	}
+	return record, nil
+}
+
+// ParseProfiles reads a record from the bridge that has key. Handshakes in it that this
+// program does not have are tried with a server in memory, which takes some
+// milliseconds each. The error matches ErrProfiles.
+func ParseProfiles(record []byte, key ed25519.PublicKey) (*Profiles, error) {
+	if len(record) <= ed25519.SignatureSize || len(record) > RecordMost {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrProfiles, len(record), RecordMost)
+	}
+	signature, body := record[:ed25519.SignatureSize], record[ed25519.SignatureSize:]
+	if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, append([]byte(profilesDomain), body...), signature) {
+		return nil, fmt.Errorf("%w: they are not signed by the bridge", ErrProfiles)
+	}
+	r, err := decodeProfiles(body)
+	if err != nil {
+		return nil, err
+	}
+	if r.Serial == 0 {
+		return nil, fmt.Errorf("%w: they have no serial number", ErrProfiles)
+	}
+	if err := tryCaptures(r.Profiles); err != nil {
+		return nil, err
+	}
+	return &Profiles{r.Serial, r.Profiles}, nil
 }
 
 // profilesRecord is what is signed.
 type profilesRecord struct {
 	Serial   int64     `json:"serial"`
 	Profiles []profile `json:"profiles"`
-}
-
-func parseProfiles(record []byte, key ed25519.PublicKey) (profilesRecord, error) {
-	var r profilesRecord
-	if len(record) <= ed25519.SignatureSize || len(record) > recordMost {
-		return r, fmt.Errorf("%w: %d bytes", ErrProfiles, len(record))
-	}
-	signature, body := record[:ed25519.SignatureSize], record[ed25519.SignatureSize:]
-	if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, append([]byte(profilesDomain), body...), signature) {
-		return r, fmt.Errorf("%w: they are not signed by whom this program trusts in it", ErrProfiles)
-	}
-	return decodeProfiles(body)
 }
 
 func decodeProfiles(body []byte) (r profilesRecord, err error) {
@@ -65,13 +103,16 @@ func decodeProfiles(body []byte) (r profilesRecord, err error) {
 	if _, err := d.Token(); err != io.EOF {
 		return r, fmt.Errorf("%w: something stands behind them", ErrProfiles)
 	}
+	if r.Serial < 0 {
+		return r, fmt.Errorf("%w: their serial number is below 0", ErrProfiles)
+	}
 	if len(r.Profiles) > profilesMost {
-		return r, fmt.Errorf("%w: %d of them", ErrProfiles, len(r.Profiles))
+		return r, fmt.Errorf("%w: there are %d of them, at most %d", ErrProfiles, len(r.Profiles), profilesMost)
 	}
 	browsers := 0
-	for _, p := range r.Profiles {
+	for i, p := range r.Profiles {
 		if err := p.check(); err != nil {
-			return r, fmt.Errorf("%w: %w", ErrProfiles, err)
+			return r, fmt.Errorf("%w: number %d: %w", ErrProfiles, i+1, err)
 		}
 		if p.Hello != helloGo {
 			browsers++
@@ -91,19 +132,41 @@ var reserved = map[string]bool{
 
 func (p profile) check() error {
 	if p.Look == "" || len(p.Look) > 40 || !isName(p.Look) {
-		return fmt.Errorf("a profile is called %.50q", p.Look)
+		return fmt.Errorf("it is called %.50q", p.Look)
 	}
-	if _, ok := hellos[p.Hello]; !ok && p.Hello != helloGo {
-		return fmt.Errorf("%s has a TLS handshake %.50q, which is not known", p.Look, p.Hello)
+	if err := p.checkHello(); err != nil {
+		return fmt.Errorf("%s %w", p.Look, err)
 	}
 	if len(p.Header) > linesMost {
-		return fmt.Errorf("%s has %d lines", p.Look, len(p.Header))
+		return fmt.Errorf("%s has %d lines, at most %d", p.Look, len(p.Header), linesMost)
 	}
 	for _, line := range append([][2]string{{"X", p.Agent}}, p.Header...) {
 		name := strings.ToLower(line[0])
 		if len(name) > lineMost || len(line[1]) > lineMost || !isName(name) || !isText(line[1]) || reserved[name] || strings.HasPrefix(name, "sec-websocket-") {
+			if line[0] == "X" && line[1] == p.Agent {
+				return fmt.Errorf("%s has an agent %.50q that cannot stand", p.Look, p.Agent)
+			}
 			return fmt.Errorf("%s has a line %.50q that cannot stand", p.Look, line[0])
 		}
+	}
+	return nil
+}
+
+func (p profile) checkHello() error {
+	if p.Capture != nil {
+		if p.Hello != "" {
+			return fmt.Errorf("has both a capture and a TLS handshake %.50q", p.Hello)
+		}
+		if _, err := capturedHello(p.Capture, p.Shuffle); err != nil {
+			return fmt.Errorf("has a capture that cannot be used: %w", err)
+		}
+		return nil
+	}
+	if _, ok := hellos[p.Hello]; !ok && p.Hello != helloGo {
+		return fmt.Errorf("has a TLS handshake %.50q, which is not known", p.Hello)
+	}
+	if p.Shuffle {
+		return fmt.Errorf("shuffles without a capture")
 	}
 	return nil
 }
