@@ -39,8 +39,10 @@ func (o Options) reach() (*node.ReachSettings, []string, error) {
 	switch {
 	case o.Tor != "" && o.Covert, o.LANOnly && (o.Tor != "" || o.Covert):
 		return nil, nil, &Error{Code: api.CodeInvalid, Title: "these options exclude each other", Detail: "use one of --lan-only, --tor and --covert"}
+	case o.Onion != "" && o.Tor == "":
+		return nil, nil, &Error{Code: api.CodeInvalid, Title: "an option is missing", Detail: "--onion at the start goes with --tor; without, use: linnet reach set --onion"}
 	case o.Tor != "":
-		s.Mode, s.SOCKS = "tor", o.Tor
+		s.Mode, s.SOCKS, s.Onion = "tor", o.Tor, o.Onion
 	case o.Covert:
 		s.Mode = "covert"
 	default:

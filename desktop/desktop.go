@@ -43,6 +43,7 @@ type Options struct {
 	NoMDNS    bool     // do not announce the node on the local network, nor look there
 	NoBrowser bool     // do not open the page
 	Tor       string   // host:port of Tor's SOCKS proxy: everything goes through it; overrides the stored settings of reach
+	Onion     string   // name.onion:port at which an onion service leads to this node; with Tor only
 	Covert    bool     // bridges only; overrides them too
 	Bridge    *Bridge  // nil: this node is no bridge
 	Programs  []string // for pluggable transports, as lines of the kind "obfs4 exec /usr/bin/obfs4proxy"

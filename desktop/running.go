@@ -125,6 +125,8 @@ func (a *app) contradicts(c *client.Client, n api.Node) string {
 		return "it is not limited to the local network"
 	case a.o.Bridge != nil:
 		return "--bridge cannot make it a bridge while it runs"
+	case a.o.Onion != "":
+		return "--onion cannot change where it is reached"
 	case a.o.Tor != "" && n.PeerID != "" && n.Reachability.Mode != api.ModeTor:
 		return "it is not limited to Tor"
 	case a.o.Covert && n.PeerID != "" && n.Reachability.Mode != api.ModeCovert:

@@ -135,8 +135,8 @@ func (n *Node) hostKey(ctx context.Context) (seed []byte, port int, err error) {
 
 func (n *Node) rememberPort(ctx context.Context, before int) error {
 	port := n.host.Port()
-	if len(n.cfg.Listen) > 0 || port == before || port == 0 {
-		return nil
+	if len(n.cfg.Listen) > 0 || port == before || port == 0 || n.settings.Mode == reach.ModeTor {
+		return nil // that of an onion service is none to use elsewhere
 	}
 	return n.setState(ctx, keyPort, binary.BigEndian.AppendUint16(nil, uint16(port)))
 }

@@ -172,3 +172,32 @@ func TestBridgeSettings(t *testing.T) {
 		t.Errorf("a bridge that uses bridges: %v", err)
 	}
 }
+
+// TestOnionPort: the port of an onion service is not taken over when Tor only is over.
+func TestOnionPort(t *testing.T) {
+	dir := t.TempDir()
+	port := func(mode node.ReachSettings) string {
+		t.Helper()
+		n, err := node.Open(t.Context(), node.Config{Dir: dir, NoMDNS: true, Reach: &mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := strings.Split(n.Status().Addresses[0], "/")
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return at[4]
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	onion := free.Addr().(*net.TCPAddr).Port
+	_ = free.Close()
+	lan := node.ReachSettings{Mode: reach.ModeLAN}
+	before := port(lan)
+	port(node.ReachSettings{Mode: reach.ModeTor, SOCKS: "127.0.0.1:1", Onion: fmt.Sprintf("%s.onion:%d", strings.Repeat("a", 56), onion)})
+	if after := port(lan); after != before {
+		t.Errorf("port %s, before Tor %s", after, before)
+	}
+}

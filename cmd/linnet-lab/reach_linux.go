@@ -25,7 +25,8 @@ many of 60 posts arrived within a minute, which way carried them, and what the p
 says. Then each way alone, where settings can force one. Exit code 1 when something
 was missed.
 
-Needs root and the commands ip, nft, iptables, tc and tcpdump.`,
+Needs root and the commands ip, nft, iptables, tc and tcpdump; the scenario tornet
+also Debian's tor, and fails where that is not there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if roam {

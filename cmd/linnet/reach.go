@@ -178,7 +178,7 @@ Switch a thing off again with, for example, --no-dht=false.`,
 	c.Flags().BoolVar(&noDHT, "no-dht", false, "do not use public meeting places")
 	c.Flags().BoolVar(&dataSaver, "data-saver", false, "fewer connections, small pieces, seldom comparisons")
 	c.Flags().StringVar(&tor, "tor", "", "host:port of Tor's SOCKS proxy; empty for none")
-	c.Flags().StringVar(&onion, "onion", "", "name.onion:port at which an onion service leads to this node; empty for none")
+	c.Flags().StringVar(&onion, "onion", "", "name.onion:port at which an onion service leads to this node (with Tor only: to 127.0.0.1 and the same port, or to that of linnet run --listen); empty for none")
 	c.Flags().StringVar(&look, "look", "", "which browser the connections to bridges look like, such as firefox; empty lets Linnet choose")
 	return c
 }

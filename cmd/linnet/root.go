@@ -70,6 +70,7 @@ type runFlags struct {
 	logLevel  string
 	secret    string // file with the passphrase
 	tor       string
+	onion     string
 	covert    bool
 	bridge    bridgeFlags
 	programs  []string
@@ -82,6 +83,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.lanOnly, "lan-only", false, "stay within the local network")
 	c.Flags().BoolVar(&f.noMDNS, "no-mdns", false, "do not announce this node on the local network, nor look for others there")
 	c.Flags().StringVar(&f.tor, "tor", "", "send everything through Tor, whose SOCKS proxy is at this host:port, such as 127.0.0.1:9050")
+	c.Flags().StringVar(&f.onion, "onion", "", "with --tor, name.onion:port at which an onion service leads to this node: to 127.0.0.1 and the same port, or to that of --listen")
 	c.Flags().BoolVar(&f.covert, "covert", false, "use nothing but bridges, which look like web sites, from the first packet on")
 	f.bridge.add(c)
 	c.Flags().StringArrayVar(&f.programs, "transport", nil, "program for a pluggable transport, such as \"obfs4 exec /usr/bin/obfs4proxy\"; may be repeated, and is started when an address needs it")
@@ -94,7 +96,8 @@ func (p *program) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Start the node and open its page (the same as linnet alone)",
 		Example: `  linnet run --no-browser --data /srv/linnet
-  linnet run --listen /ip4/0.0.0.0/tcp/4040 --listen /ip4/0.0.0.0/udp/4040/quic-v1`,
+  linnet run --listen /ip4/0.0.0.0/tcp/4040 --listen /ip4/0.0.0.0/udp/4040/quic-v1
+  linnet run --tor 127.0.0.1:9050 --onion NAME.onion:4001`,
 		Args: cobra.NoArgs,
 		RunE: p.runNode,
 	}
@@ -120,7 +123,7 @@ func (p *program) runNode(cmd *cobra.Command, _ []string) error {
 func (f *runFlags) options() (desktop.Options, error) {
 	bridge, err := f.bridge.options()
 	return desktop.Options{
-		UI: f.ui, Listen: f.listen, LANOnly: f.lanOnly, NoMDNS: f.noMDNS, Tor: f.tor, Covert: f.covert, Bridge: bridge, Programs: f.programs,
+		UI: f.ui, Listen: f.listen, LANOnly: f.lanOnly, NoMDNS: f.noMDNS, Tor: f.tor, Onion: f.onion, Covert: f.covert, Bridge: bridge, Programs: f.programs,
 	}, err
 }
 

@@ -23,7 +23,7 @@ func listen(lh host.Host, cfg Config) error {
 			return nil
 		}
 		if len(cfg.Listen) == 0 {
-			return listenOnion(lh, cfg.Port)
+			return listenOnion(lh, cfg.Settings.Onion)
 		}
 	}
 	if len(cfg.Listen) > 0 {
@@ -50,12 +50,16 @@ func listen(lh host.Host, cfg Config) error {
 	return fmt.Errorf("%w: %w", ErrListen, last)
 }
 
-// listenOnion listens for an onion service, on the port that the service leads to:
-// another one would be of no use.
-func listenOnion(lh host.Host, port int) error {
-	a, err := ma.NewMultiaddr(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port))
+// listenOnion listens for an onion service, on the port to which Tor leads one of which
+// nothing else is said (tor(1), HiddenServicePort): its own. Another one nobody would know.
+func listenOnion(lh host.Host, onion string) error {
+	_, port, err := net.SplitHostPort(onion)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %.100q is not an address and a port", ErrSettings, onion)
+	}
+	a, err := ma.NewMultiaddr("/ip4/127.0.0.1/tcp/" + port)
+	if err != nil {
+		return fmt.Errorf("%w: %.100q has no port", ErrSettings, onion)
 	}
 	if err := bind(lh, a); err != nil {
 		return fmt.Errorf("%w for the onion service: %w", ErrListen, plain(err))

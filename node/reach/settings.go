@@ -31,7 +31,7 @@ type Settings struct {
 	NoDHT     bool   // do not use public meeting places
 	DataSaver bool   // fewer connections, small pieces, seldom comparisons
 	SOCKS     string // host:port of a SOCKS5 proxy on this computer, such as Tor's; required by ModeTor
-	Onion     string // name.onion:port at which an onion service leads to this node
+	Onion     string // name.onion:port at which an onion service leads to this node; by ModeTor it is awaited on that port of 127.0.0.1, unless Config.Listen says another
 	Look      string // which browser the connections to bridges look like; empty: chosen, see front
 }
 

@@ -133,7 +133,7 @@ func TestTorOnly(t *testing.T) {
 			}
 		}
 	}
-	cfg := Config{Settings: Settings{Mode: ModeTor, SOCKS: p.l.Addr().String(), Onion: onionName + ".onion:4002"}}
+	cfg := Config{Settings: Settings{Mode: ModeTor, SOCKS: p.l.Addr().String(), Onion: onionName + ".onion:4002"}, Listen: []string{anyTCP}}
 	a := openWorld(t, 1, cfg)
 	check("at the start")
 	var addrs []ma.Multiaddr
@@ -176,16 +176,23 @@ func TestTorOnly(t *testing.T) {
 	check("at the end")
 }
 
-// TestOnionListens: an onion service's end is open on loopback, and nothing else is.
+// TestOnionListens: an onion service's end is open on loopback, where Tor looks for it
+// unless it was told otherwise, and nothing else is.
 func TestOnionListens(t *testing.T) {
-	settings := Settings{Mode: ModeTor, SOCKS: "127.0.0.1:1", Onion: onionName + ".onion:4002"}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	_ = free.Close()
+	settings := Settings{Mode: ModeTor, SOCKS: "127.0.0.1:1", Onion: fmt.Sprintf("%s.onion:%d", onionName, port)}
 	if _, err := Open(t.Context(), Config{Key: make([]byte, 32), Listen: []string{"/ip4/0.0.0.0/tcp/0"}, Settings: settings}); err == nil {
 		t.Error("it listens on every interface")
 	}
-	a := openWorld(t, 1, Config{Settings: settings})
+	a := openWorld(t, 1, Config{Settings: settings, Port: 1})
 	b := openWorld(t, 2, Config{Listen: []string{anyTCP}})
-	if a.Port() == 0 {
-		t.Fatal("it does not listen")
+	if a.Port() != port {
+		t.Fatalf("it listens on port %d, the service leads to %d", a.Port(), port)
 	}
 	at := addrOf(t, a, "/ip4/127.0.0.1/tcp/")
 	if _, err := b.Dial(t.Context(), contactOf(peer.AddrInfo{ID: a.host.ID(), Addrs: []ma.Multiaddr{at}})); err != nil {

@@ -6,7 +6,7 @@
 // there; [Run] goes through several and returns a [Report], which says of each how
 // long the first post took, how many of sixty arrived within a minute, which way
 // carried them and what the page says. It needs root, Linux, and the commands ip,
-// nft, iptables, tc and tcpdump.
+// nft, iptables, tc and tcpdump; one scenario needs tor and tor-gencert, too.
 //
 // Who may call it: cmd/linnet-lab.
 package scenes

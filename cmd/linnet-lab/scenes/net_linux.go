@@ -99,9 +99,15 @@ func (t traffic) String() string {
 
 // traffic reads the router's counters.
 func (r *router) traffic() (t traffic, err error) {
-	out, err := r.Command(background, "nft", "-j", "list", "table", "inet", "count").Output()
+	c, err := counters(r.Host, "count")
+	return traffic{udp: c["udp"], tcp: c["tcp"], web: c["443"]}, err
+}
+
+// counters reads what a host's rules have counted, in bytes, by their comments.
+func counters(h *netns.Host, table string) (map[string]uint64, error) {
+	out, err := h.Command(background, "nft", "-j", "list", "table", "inet", table).Output()
 	if err != nil {
-		return t, fmt.Errorf("scenes: read the counters: %w", err)
+		return nil, fmt.Errorf("scenes: read the counters: %w", err)
 	}
 	var list struct {
 		Nftables []struct {
@@ -112,17 +118,15 @@ func (r *router) traffic() (t traffic, err error) {
 		}
 	}
 	if err := json.Unmarshal(out, &list); err != nil {
-		return t, fmt.Errorf("scenes: read the counters: %w", err)
+		return nil, fmt.Errorf("scenes: read the counters: %w", err)
 	}
-	into := map[string]*uint64{"udp": &t.udp, "tcp": &t.tcp, "443": &t.web}
+	sums := map[string]uint64{}
 	for _, n := range list.Nftables {
 		for _, e := range n.Rule.Expr {
-			if c := into[n.Rule.Comment]; c != nil {
-				*c += e.Counter.Bytes
-			}
+			sums[n.Rule.Comment] += e.Counter.Bytes
 		}
 	}
-	return t, nil
+	return sums, nil
 }
 
 // internet is a client behind an ordinary home router, which is also the censor's,

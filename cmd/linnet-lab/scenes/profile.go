@@ -30,6 +30,7 @@ func profiles() map[string]profile {
 		"freeze":          {nft: freezeRule},
 		"policing":        {nft: "meta l4proto udp drop\n" + freezeRule, rules: censor.Policing},
 		"slow":            {rate: "64kbit", delay: 250 * time.Millisecond},
+		"far":             {delay: 150 * time.Millisecond},
 		"nodns":           {nft: "meta l4proto { tcp, udp } th dport { 53, 853 } drop\n"},
 		"bridges-blocked": {nft: "ip saddr != " + clientNet + " ip daddr != " + clientNet + " accept\nip saddr " + clientNet + " ip daddr { " + serverAddr(0) + ", " + serverAddr(1) + " } drop\n" + only443},
 	}

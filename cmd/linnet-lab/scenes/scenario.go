@@ -37,6 +37,7 @@ func Scenarios() []Scenario {
 		{Name: "lan", What: "a local network with no way out", First: 5 * time.Second, Says: says(`on this network`), Never: blocked, Short: true, run: "lan"},
 		{Name: "none", What: "no network: a file is carried", Says: says(`no network`), run: "none"},
 		{Name: "tor", What: "nothing but a SOCKS proxy can be reached", First: 20 * time.Second, Says: says(`Tor`), Never: direct, run: "tor", block: "open"},
+		{Name: "tornet", What: "both sides use Tor, one as an onion service, in a Tor network of Debian's tor with 600 ms there and back", First: 20 * time.Second, Says: says(`Tor`), Never: direct, run: "tornet", block: "far"},
 		{Name: "change", What: "open, no UDP, only 443, freeze and open again, while people talk", Short: true, run: "change", block: "open"},
 		{Name: "roam", What: "another address in the middle of a talk and of a transfer", run: "roam", block: "open"},
 	}

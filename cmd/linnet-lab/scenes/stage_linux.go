@@ -39,6 +39,7 @@ type stage struct {
 var plays = map[string]func(*stage, context.Context) error{
 	"talk": (*stage).playTalk, "bridges": (*stage).playBridges, "nat": (*stage).playNAT, "lan": (*stage).playLAN,
 	"none": (*stage).playNone, "tor": (*stage).playTor, "change": (*stage).playChange, "roam": (*stage).playRoam,
+	"tornet": (*stage).playTornet,
 }
 
 // sceneLimit bounds one scenario.
