@@ -379,8 +379,8 @@ func (n *Node) inherit(ctx context.Context, item letter.Item) error {
 
 // RemoveDevice takes the place of a device in every topic back, and says how many
 // topics only somebody else can remove it from. Contacts are told that it is not this
-// person's any more. What the device has it keeps. The error matches ErrNotFound or
-// ErrNoAccount.
+// person's any more. What the device has it keeps. The error matches ErrNotFound,
+// ErrNoAccount, or ErrNotRegained: then it is to be called again.
 func (n *Node) RemoveDevice(ctx context.Context, id identity.Key) (left int, err error) {
 	key := prefixDevice + hex.EncodeToString(id[:])
 	if _, err := n.store.State(key); errors.Is(err, storage.ErrNotFound) {

@@ -163,6 +163,12 @@ func (t *Topic) revoke(ctx context.Context, w Writer) error {
 	}
 	v := topic.Revoke{Key: w, LastSeq: head.Seq}
 	if errors.Is(t.mayRemove(w), ErrMayNotChange) {
+		t.mu.RLock()
+		early := t.row.Regain
+		t.mu.RUnlock()
+		if early { // what the root key signed elsewhere may not have come yet
+			return ErrNotRegained
+		}
 		if done, err := t.byRoot(ctx, record.KindRevoke, v); done || err != nil {
 			return err
 		}

@@ -154,6 +154,8 @@ func (t *Topic) byRoot(ctx context.Context, kind record.Kind, what any) (bool, e
 	if !ok || record.WriterOf(root) != state.Root() {
 		return false, nil
 	}
+	t.rootMu.Lock() // its chain must not fork
+	defer t.rootMu.Unlock()
 	head, err := t.node.store.Head(t.space(), storage.Chain(state.Root()))
 	if err != nil {
 		return true, err
@@ -171,6 +173,10 @@ func (t *Topic) byRoot(ctx context.Context, kind record.Kind, what any) (bool, e
 	t.hold([]*record.Record{r})
 	if err := t.take(ctx, r); err != nil {
 		t.release(r.ID())
+		return true, err
+	}
+	// Nobody is to have it before it outlasts a power cut: another in its place would be a fork.
+	if err := t.node.commit(ctx, storage.Batch{Durable: true}); err != nil {
 		return true, err
 	}
 	t.sendOp(ctx, r)

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -95,6 +96,9 @@ func TestRemoveAfterRestore(t *testing.T) {
 	}
 	restore(t, dirs[2], kept)
 	again := open(t, dirs[2])
+	if _, err := again.RemoveDevice(t.Context(), phone.Me().Device); !errors.Is(err, node.ErrNotRegained) {
+		t.Errorf("before it has its rights back: %v", err)
+	}
 	connect(t, again, phone)
 	for _, x := range []*node.Topic{own, news} {
 		until(t, again, "to write again", canPost(t, topicIn(t, again, x)))

@@ -110,6 +110,7 @@ type Topic struct {
 	writeMu   sync.Mutex // held by the call that writes for all; guards head
 	next      *successor // under another key; guarded by writeMu
 	renewing  atomic.Bool
+	rootMu    sync.Mutex // held while the root key signs
 	head      storage.Head
 
 	mu       sync.RWMutex // guards what follows

@@ -71,6 +71,7 @@ var (
 	ErrMayNotChange = errors.New("node: only an owner or admin may change this topic")
 	ErrNotYet       = errors.New("node: whoever invited you has not answered yet; when both of you are connected that happens by itself")
 	ErrNoKey        = errors.New("node: nobody else here can be written to yet; that takes until one of them has been connected")
+	ErrNotRegained  = errors.New("node: this device came out of a backup and has not got its rights in a topic back yet; it does by itself once it meets somebody of that topic, or ten minutes after the start")
 	ErrNoAccount    = errors.New("node: this device has not the account's secret; add devices from the one where Linnet was first set up")
 	ErrBadContact   = errors.New("node: this contact link does not work")
 	ErrNotSealed    = errors.New("node: only a private topic has members; for this one, pass the link on")

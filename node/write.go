@@ -54,7 +54,7 @@ type onceRow struct {
 // Post writes a message. It is on this disk, synced, when the call returns, and
 // goes out by itself as soon as somebody is there. Calls that come together
 // share one sync. Where the others are known and none of their keys is, it waits
-// for one, up to keyWait. The error matches ErrMayNotPost, ErrNotReady, ErrNoKey,
+// for one, up to ten seconds. The error matches ErrMayNotPost, ErrNotReady, ErrNoKey,
 // ErrEmpty, ErrLong or ErrDiskFull.
 func (t *Topic) Post(ctx context.Context, d Draft) (RecordID, error) {
 	body, err := message.Post{Text: d.Text, ReplyTo: d.ReplyTo}.Encode()

@@ -73,6 +73,7 @@ var faults = []struct {
 	{node.ErrNotSealed, api.CodeNotSealed, "Only a private topic has members", "For this one, pass its link on."},
 	{node.ErrNoAccount, api.CodeNoAccount, "This device cannot do that", "Only the one where Linnet was first set up, or one restored from the recovery phrase, has the account's secret."},
 	{node.ErrNotYet, api.CodeNotYet, "You have not been let in yet", "It happens by itself once the person who invited you and you are connected. What you have typed is kept."},
+	{node.ErrNotRegained, api.CodeNotYet, "Not yet, after the restore", "This computer gets its rights in a topic back once it meets somebody of that topic, or ten minutes after the start. Then try again."},
 	{node.ErrNoKey, api.CodeNotReady, "Nobody else here can be written to yet", "Their keys have not arrived. That happens by itself once one of them has been connected; your text stays here until then."},
 	{node.ErrNotReady, api.CodeNotReady, "This topic is not here yet", "Nobody who has it could be reached so far. Linnet keeps trying; it opens by itself."},
 	{node.ErrBadContact, api.CodeBadLink, "This contact link does not work", ""},
