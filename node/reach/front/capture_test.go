@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/binary"
-	"io"
-	"log"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
 
@@ -59,15 +55,7 @@ func withPart(t testing.TB, raw []byte, id uint16, data []byte) []byte {
 // TestCapture: what was captured of a browser comes out as that browser's handshake
 // for a WebSocket, with a name and keys of its own.
 func TestCapture(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.NotFoundHandler())
-	came := make(chan *tls.ClientHelloInfo, 1)
-	s.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		came <- h
-		return nil, nil
-	}}
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	defer s.Close()
+	s, came := witness(t)
 	d := Door{Name: "bridge.example", Pin: pinOf(s.Certificate()), Pass: passOf(1)}
 	hello := func(d Door) *tls.ClientHelloInfo {
 		v, err := (&Client{Look: "chrome"}).visit(s.Listener.Addr().String(), d)

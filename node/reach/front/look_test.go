@@ -22,19 +22,25 @@ import (
 	utls "github.com/refraction-networking/utls"
 )
 
-// TestHandshakes makes many handshakes with each profile, since a handshake is
-// drawn at random each time and has been seen to fail one time in seven.
-func TestHandshakes(t *testing.T) {
-	const rounds = 120
+// witness starts a TLS server that tells of each ClientHello, until the test ends.
+func witness(t *testing.T) (*httptest.Server, <-chan *tls.ClientHelloInfo) {
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())
-	hellos := make(chan *tls.ClientHelloInfo, 1)
+	came := make(chan *tls.ClientHelloInfo, 1)
 	s.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		hellos <- h
+		came <- h
 		return nil, nil
 	}}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
-	defer s.Close()
+	t.Cleanup(s.Close)
+	return s, came
+}
+
+// TestHandshakes makes many handshakes with each profile, since a handshake is
+// drawn at random each time and has been seen to fail one time in seven.
+func TestHandshakes(t *testing.T) {
+	const rounds = 120
+	s, hellos := witness(t)
 	d := Door{Name: "bridge.example", Pin: pinOf(s.Certificate())}
 	for _, look := range Looks() {
 		t.Run(look, func(t *testing.T) {
